@@ -1,0 +1,1 @@
+"""Chat rooms: wire, rules, fan-out and history; imports nothing else of ours."""

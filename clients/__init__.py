@@ -1,0 +1,1 @@
+"""Clients that know Leams only by its wire: HTTP, WebSocket and RTMP."""

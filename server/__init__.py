@@ -1,0 +1,1 @@
+"""Every door of Leams: HTTP, WebSocket, hooks, SQL and the wiring."""

@@ -1,0 +1,1 @@
+"""Passwords, tokens, sessions and the guards at the doors."""

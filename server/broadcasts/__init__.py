@@ -1,0 +1,1 @@
+"""Broadcasts in Postgres and the reconciler that keeps them true."""

@@ -1,0 +1,1 @@
+"""Channels: an owner's page, its keys, follows and roles."""

@@ -1,0 +1,1 @@
+"""The Postgres pool, transactions and migrations."""

@@ -1,0 +1,1 @@
+"""What `./run` does: provision the machine, supervise the processes, run the checks and the benches."""
