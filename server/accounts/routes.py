@@ -1,0 +1,5 @@
+"""Accounts over HTTP."""
+
+from starlette.routing import BaseRoute
+
+routes: list[BaseRoute] = []

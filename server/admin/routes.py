@@ -1,0 +1,5 @@
+"""The admin doors over HTTP."""
+
+from starlette.routing import BaseRoute
+
+routes: list[BaseRoute] = []

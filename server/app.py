@@ -1,0 +1,38 @@
+"""The composition root of the web process: routes, middleware, error handlers."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from server import chat_ws, health, playback, rtmp_hooks
+from server.accounts import routes as accounts
+from server.admin import routes as admin
+from server.auth import routes as auth
+from server.broadcasts import routes as broadcasts
+from server.channels import key_routes, routes as channels
+from server.errors import on_app_error, on_crash, on_http_exception
+from server.lifespan import Lifespan, lifespan_for
+from server.middleware import ExchangeMiddleware
+from server.refusal import AppError
+from server.settings import Settings
+
+
+def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlette:
+    """The web application; tests may bring their own lifespan."""
+    return Starlette(
+        routes=[
+            *health.routes,
+            *auth.routes,
+            *accounts.routes,
+            *channels.routes,
+            *key_routes.routes,
+            *broadcasts.routes,
+            *admin.routes,
+            *playback.routes,
+            *rtmp_hooks.routes,
+            *chat_ws.routes,
+        ],
+        middleware=[Middleware(ExchangeMiddleware)],
+        exception_handlers={AppError: on_app_error, HTTPException: on_http_exception, Exception: on_crash},
+        lifespan=lifespan or lifespan_for(settings),
+    )

@@ -1,0 +1,5 @@
+"""Register, log in, refresh, log out."""
+
+from starlette.routing import BaseRoute
+
+routes: list[BaseRoute] = []

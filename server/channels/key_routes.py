@@ -1,0 +1,5 @@
+"""Stream keys over HTTP."""
+
+from starlette.routing import BaseRoute
+
+routes: list[BaseRoute] = []

@@ -1,0 +1,5 @@
+"""Channels and follows over HTTP."""
+
+from starlette.routing import BaseRoute
+
+routes: list[BaseRoute] = []

@@ -1,0 +1,61 @@
+"""`python -m server jobs`: the background parts, each a coroutine under one task group."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from server.db.pool import Pool, open_pool
+from server.db.schema import require_current
+from server.lifespan import open_redis
+from server.process.logs import configure_logs
+from server.process.metrics import metrics_server
+from server.process.shutdown import stop_event
+from server.settings import Settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """What a background part works with."""
+
+    settings: Settings
+    db: Pool
+    redis: "Redis[bytes]"
+
+
+Part = Callable[[JobState], Awaitable[None]]
+"""Runs until cancelled; survives a database or Redis that is away by itself, with bounded, jittered retries."""
+
+PARTS: tuple[Part, ...] = ()
+
+
+async def run_jobs(settings: Settings) -> None:
+    """Run every part until SIGTERM."""
+    configure_logs("jobs", settings.log_level)
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_event())
+        stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port))
+        db = await stack.enter_async_context(open_pool(settings.database_url))
+        async with db.acquire() as connection:
+            await require_current(connection)
+        redis = open_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        state = JobState(settings, db, redis)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        tasks = [group.create_task(_run(part, state)) for part in PARTS]
+        _log.info("jobs_started", parts=len(tasks))
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+async def _run(part: Part, state: JobState) -> None:
+    await part(state)

@@ -1,0 +1,44 @@
+"""Open what the web process needs, in one stack, and hand it to the routes as a typed `AppState`."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TypedDict
+
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+
+from server.db.pool import Pool, open_pool
+from server.db.schema import require_current
+from server.settings import Settings
+
+
+class AppState(TypedDict):
+    """What a route reaches through `request.state`; one value each per process."""
+
+    settings: Settings
+    db: Pool
+    redis: "Redis[bytes]"
+
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
+
+
+def open_redis(redis_url: str) -> "Redis[bytes]":
+    """A Redis client whose commands fail within a second: senders must learn of trouble at once."""
+    return Redis.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0, protocol=3)
+
+
+def lifespan_for(settings: Settings) -> Lifespan:
+    """The web process's lifespan; refuses to start on a database whose migrations are behind."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[AppState]:
+        async with AsyncExitStack() as stack:
+            db = await stack.enter_async_context(open_pool(settings.database_url))
+            async with db.acquire() as connection:
+                await require_current(connection)
+            redis = open_redis(settings.redis_url)
+            stack.push_async_callback(redis.aclose)
+            yield AppState(settings=settings, db=db, redis=redis)
+
+    return lifespan

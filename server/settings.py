@@ -1,0 +1,67 @@
+"""The server's settings: read once from the environment, then frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from server.process.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set; `docs/operations.md` lists the same names."""
+
+    database_url: str
+    redis_url: str
+    public_url: str
+    """Where people reach us, no trailing slash: decides cookies, allowed origins and printed addresses."""
+    rtmp_public_url: str
+    """What a streamer types into OBS as the server address."""
+    media_store: str
+    """`file:///folder` (later `s3://bucket`): init, parts, segments and thumbnails."""
+    media_max_bytes: int
+    web_host: str
+    web_port: int
+    metrics_host: str
+    metrics_port: int
+    hook_secret: str
+    """What the ingest nginx adds to every hook, so that nobody else can call one."""
+    ingest_http_url: str
+    """The ingest nginx's private HTTP port: `/stat` and `/control`."""
+    grace_seconds: float
+    """How long an interrupted broadcast waits for its encoder."""
+    log_level: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read and check every setting.
+
+        Raises:
+            SettingsError: with all faults at once.
+        """
+        read = Environment(env)
+        settings = cls(
+            database_url=read.text("LEAMS_DATABASE_URL"),
+            redis_url=read.text("LEAMS_REDIS_URL"),
+            public_url=read.text("LEAMS_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/"),
+            rtmp_public_url=read.text("LEAMS_RTMP_PUBLIC_URL", "rtmp://127.0.0.1:1935/live"),
+            media_store=read.text("MEDIA_STORE", Path("var/media").absolute().as_uri()),
+            media_max_bytes=int(read.number("LEAMS_MEDIA_MAX_GB", 10, 0.1, 1_000_000) * 1_000_000_000),
+            web_host=read.text("LEAMS_WEB_HOST", "127.0.0.1"),
+            web_port=read.integer("LEAMS_WEB_PORT", 8101, 0, 65535),
+            metrics_host=read.text("LEAMS_METRICS_HOST", "127.0.0.1"),
+            metrics_port=read.integer("LEAMS_METRICS_PORT", 9101, 0, 65535),
+            hook_secret=read.text("LEAMS_HOOK_SECRET"),
+            ingest_http_url=read.text("LEAMS_INGEST_HTTP_URL", "http://127.0.0.1:8181").rstrip("/"),
+            grace_seconds=read.number("LEAMS_GRACE_SECONDS", 90, 0, 3600),
+            log_level=read.text("LEAMS_LOG_LEVEL", "info"),
+        )
+        read.check()
+        return settings
+
+    @property
+    def is_https(self) -> bool:
+        """Cookies are `Secure` exactly when people reach us over TLS."""
+        return urlsplit(self.public_url).scheme == "https"
