@@ -9,7 +9,8 @@ from server.accounts import routes as accounts
 from server.admin import routes as admin
 from server.auth import routes as auth
 from server.broadcasts import routes as broadcasts
-from server.channels import key_routes, routes as channels
+from server.channels import key_routes
+from server.channels import routes as channels
 from server.errors import on_app_error, on_crash, on_http_exception
 from server.lifespan import Lifespan, lifespan_for
 from server.middleware import ExchangeMiddleware

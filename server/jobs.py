@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
+from redis.asyncio import Redis
 
 from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
@@ -15,9 +15,6 @@ from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.process.shutdown import stop_event
 from server.settings import Settings
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -28,7 +25,7 @@ class JobState:
 
     settings: Settings
     db: Pool
-    redis: "Redis[bytes]"
+    redis: Redis
 
 
 Part = Callable[[JobState], Awaitable[None]]

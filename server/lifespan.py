@@ -17,13 +17,13 @@ class AppState(TypedDict):
 
     settings: Settings
     db: Pool
-    redis: "Redis[bytes]"
+    redis: Redis
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
 
 
-def open_redis(redis_url: str) -> "Redis[bytes]":
+def open_redis(redis_url: str) -> Redis:
     """A Redis client whose commands fail within a second: senders must learn of trouble at once."""
     return Redis.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0, protocol=3)
 

@@ -9,7 +9,13 @@ class AppError(Exception):
     """
 
     def __init__(
-        self, code: str, status: int, message: str, *, field: str | None = None, retry_after_seconds: float | None = None
+        self,
+        code: str,
+        status: int,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code

@@ -42,8 +42,9 @@ async def require_current(connection: "Connection") -> None:
     """
     current, expected = await current_revision(connection), expected_revision()
     if current != expected:
-        message = f"the database is at revision {current or 'none'}, this code needs {expected}: run python -m server migrate"
-        raise SchemaBehindError(message)
+        raise SchemaBehindError(
+            f"the database is at revision {current or 'none'}, this code needs {expected}: run python -m server migrate"
+        )
 
 
 def migrate(database_url: str) -> None:

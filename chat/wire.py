@@ -1,0 +1,340 @@
+"""The chat wire: one schema, two encodings (`leams.v1.json`, `leams.v1.msgpack`).  Pure.
+
+Every frame is a map tagged by `t`; a room is named by the channel's id; times are Unix milliseconds.
+Fields that are null or at their default are left out on the wire.  `docs/wire.md` tells the conversation.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+FRAME_MAX_BYTES = 16 * 1024
+"""A frame from a client; the longest legal one, a `send` of 500 four-byte characters, is under 3 kB."""
+TEXT_MAX_CHARS = 500
+NONCE_MAX_CHARS = 64
+ROOMS_MAX = 100
+"""Rooms one socket may join."""
+BACKFILL_MESSAGES = 50
+
+Role = Literal["owner", "moderator", "vip", "member", "guest"]
+
+
+class Encoding(StrEnum):
+    """The negotiated subprotocol."""
+
+    JSON = "leams.v1.json"
+    MSGPACK = "leams.v1.msgpack"
+
+
+class _Frame(msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True, forbid_unknown_fields=False):
+    """A frame; unknown fields are passed over, so that a newer peer may say more."""
+
+
+# -- what a client sends ------------------------------------------------------------------------------------------------
+
+
+class Hello(_Frame, tag="hello"):
+    """The first frame, and again whenever the access token was renewed; without a token: a guest, who may read."""
+
+    id: int
+    token: str | None = None
+    client: str = ""
+
+
+class Join(_Frame, tag="join"):
+    """Enter a room; with a position: recover what was missed since."""
+
+    id: int
+    room: str
+    epoch: str | None = None
+    offset: int | None = None
+
+
+class Leave(_Frame, tag="leave"):
+    """Leave a room."""
+
+    id: int
+    room: str
+
+
+class Send(_Frame, tag="send"):
+    """Say something, or command (`/timeout …`); the nonce makes a repeated send harmless."""
+
+    id: int
+    room: str
+    nonce: str
+    text: str
+
+
+class Older(_Frame, tag="older"):
+    """Ask for up to `limit` messages before `offset` of `epoch`."""
+
+    id: int
+    room: str
+    epoch: str
+    offset: int
+    limit: int = BACKFILL_MESSAGES
+
+
+class Ping(_Frame, tag="ping"):
+    """Is anybody there?"""
+
+    id: int
+
+
+ClientFrame = Hello | Join | Leave | Send | Older | Ping
+
+
+# -- the room's log: every event has (epoch, offset) and the same order for everybody --------------------------------------
+
+
+class Author(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who said or did it, as they were at that time."""
+
+    id: int
+    name: str
+    role: Role = "member"
+
+
+class Message(_Frame, tag="message"):
+    """Somebody said something; `me` marks `/me`."""
+
+    id: str
+    at_ms: int
+    author: Author
+    text: str
+    me: bool = False
+    nonce: str = ""
+    """The sender's nonce, by which the sender's own page finds its pending line."""
+
+
+class Deleted(_Frame, tag="deleted"):
+    """One message was removed by a moderator."""
+
+    at_ms: int
+    message_id: str
+    by: Author
+
+
+class UserCleared(_Frame, tag="user_cleared"):
+    """All messages of one account so far are removed: it was timed out (`seconds`) or banned (no `seconds`)."""
+
+    at_ms: int
+    account_id: int
+    name: str
+    by: Author
+    seconds: int | None = None
+    reason: str = ""
+
+
+class UserRestored(_Frame, tag="user_restored"):
+    """A timeout or ban was lifted."""
+
+    at_ms: int
+    account_id: int
+    name: str
+    by: Author
+
+
+class RoomCleared(_Frame, tag="room_cleared"):
+    """All messages so far are removed."""
+
+    at_ms: int
+    by: Author
+
+
+class ModesChanged(_Frame, tag="modes"):
+    """The room's modes as they are from here on."""
+
+    at_ms: int
+    by: Author
+    slow_seconds: int = 0
+    followers_only_seconds: int | None = None
+
+
+class RoleChanged(_Frame, tag="role"):
+    """An account has another role from here on."""
+
+    at_ms: int
+    account_id: int
+    name: str
+    role: Role
+    by: Author
+
+
+Event = Message | Deleted | UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged
+
+
+# -- what the server sends -------------------------------------------------------------------------------------------------
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """An event at its place in the log."""
+
+    offset: int
+    event: Event
+
+
+class Welcome(_Frame, tag="welcome"):
+    """The answer to `hello`."""
+
+    id: int
+    session: str
+    server_time_ms: int
+    ping_seconds: int
+    account: Author | None = None
+    expires_in_seconds: int | None = None
+    frame_max_bytes: int = FRAME_MAX_BYTES
+    text_max_chars: int = TEXT_MAX_CHARS
+
+
+class Restriction(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why this member may not speak now."""
+
+    code: str
+    until_ms: int | None = None
+    reason: str = ""
+
+
+class Modes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The room's modes."""
+
+    slow_seconds: int = 0
+    followers_only_seconds: int | None = None
+
+
+class Joined(_Frame, tag="joined"):
+    """The answer to `join`: `offset` is the position after `events`.
+
+    `recovered` true: `events` is exactly what was missed.  False: forget the room's old lines, `events` is the backfill.
+    """
+
+    id: int
+    room: str
+    epoch: str
+    offset: int
+    events: list[Logged]
+    recovered: bool = False
+    role: Role = "guest"
+    modes: Modes = Modes()
+    restriction: Restriction | None = None
+    chatters: int = 0
+    viewers: int = 0
+
+
+class Left(_Frame, tag="left"):
+    """The answer to `leave`."""
+
+    id: int
+    room: str
+
+
+class History(_Frame, tag="history"):
+    """The answer to `older`, oldest first; `complete` when nothing lies before it."""
+
+    id: int
+    room: str
+    events: list[Logged]
+    complete: bool = False
+
+
+class Ack(_Frame, tag="ack"):
+    """`send` stands in the room's log at this position (a command: where its event stands, or 0 when it has none)."""
+
+    id: int
+    room: str
+    nonce: str
+    epoch: str = ""
+    offset: int = 0
+    text: str = ""
+    """What a command has to tell its sender alone (`/help`)."""
+
+
+class Refused(_Frame, tag="error"):
+    """A request was refused; `temporary` says that trying again can help, `retry_after_ms` when."""
+
+    id: int
+    code: str
+    message: str
+    temporary: bool = False
+    retry_after_ms: int | None = None
+    field: str | None = None
+    room: str | None = None
+    nonce: str | None = None
+
+
+class Push(_Frame, tag="event"):
+    """One event of a room's log, live."""
+
+    room: str
+    epoch: str
+    offset: int
+    event: Event
+
+
+class Info(_Frame, tag="info"):
+    """What is true of the room now; not part of the log, the newest wins."""
+
+    room: str
+    viewers: int = 0
+    chatters: int = 0
+    live: str = "offline"
+    """`offline`, `starting`, `live`, `interrupted` or `ended`."""
+    broadcast: str | None = None
+    title: str = ""
+    category: str = ""
+    since_ms: int | None = None
+    grace_until_ms: int | None = None
+
+
+class You(_Frame, tag="you"):
+    """What changed for this member in the room."""
+
+    room: str
+    role: Role
+    restriction: Restriction | None = None
+
+
+class Reload(_Frame, tag="reload"):
+    """The room's log began anew: join again without a position."""
+
+    room: str
+    epoch: str
+
+
+class Reconnect(_Frame, tag="reconnect"):
+    """Open another socket after so many milliseconds, and keep this one until the new one has joined."""
+
+    after_ms: int
+
+
+class Pong(_Frame, tag="pong"):
+    """The answer to `ping`."""
+
+    id: int
+
+
+ServerFrame = Welcome | Joined | Left | History | Ack | Refused | Push | Info | You | Reload | Reconnect | Pong
+
+_json_in = msgspec.json.Decoder(ClientFrame)
+_msgpack_in = msgspec.msgpack.Decoder(ClientFrame)
+_json_out = msgspec.json.Encoder()
+_msgpack_out = msgspec.msgpack.Encoder()
+
+
+def decode(data: bytes | str, encoding: Encoding) -> ClientFrame:
+    """Read a client's frame.
+
+    Raises:
+        msgspec.DecodeError: not the encoding, or not the schema (`ValidationError`, which names the field).
+        UnicodeDecodeError: text that is not UTF-8.
+    """
+    if encoding is Encoding.JSON:
+        return _json_in.decode(data)
+    return _msgpack_in.decode(data if isinstance(data, bytes) else data.encode())
+
+
+def encode(frame: ServerFrame | ClientFrame, encoding: Encoding) -> bytes:
+    """Write a frame."""
+    return _json_out.encode(frame) if encoding is Encoding.JSON else _msgpack_out.encode(frame)
