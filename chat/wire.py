@@ -31,7 +31,7 @@ class _Frame(msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True, for
     """A frame; unknown fields are passed over, so that a newer peer may say more."""
 
 
-# -- what a client sends ------------------------------------------------------------------------------------------------
+# -- what a client sends --
 
 
 class Hello(_Frame, tag="hello"):
@@ -86,7 +86,7 @@ class Ping(_Frame, tag="ping"):
 ClientFrame = Hello | Join | Leave | Send | Older | Ping
 
 
-# -- the room's log: every event has (epoch, offset) and the same order for everybody --------------------------------------
+# -- the room's log: every event has (epoch, offset) and the same order for everybody --
 
 
 class Author(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -166,7 +166,7 @@ class RoleChanged(_Frame, tag="role"):
 Event = Message | Deleted | UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged
 
 
-# -- what the server sends -------------------------------------------------------------------------------------------------
+# -- what the server sends --
 
 
 class Logged(msgspec.Struct, frozen=True):
