@@ -34,7 +34,7 @@ class _Frame(msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True, for
 # -- what a client sends --
 
 
-class Hello(_Frame, tag="hello"):
+class Hello(_Frame, frozen=True, tag="hello"):
     """The first frame, and again whenever the access token was renewed; without a token: a guest, who may read."""
 
     id: int
@@ -42,7 +42,7 @@ class Hello(_Frame, tag="hello"):
     client: str = ""
 
 
-class Join(_Frame, tag="join"):
+class Join(_Frame, frozen=True, tag="join"):
     """Enter a room; with a position: recover what was missed since."""
 
     id: int
@@ -51,14 +51,14 @@ class Join(_Frame, tag="join"):
     offset: int | None = None
 
 
-class Leave(_Frame, tag="leave"):
+class Leave(_Frame, frozen=True, tag="leave"):
     """Leave a room."""
 
     id: int
     room: str
 
 
-class Send(_Frame, tag="send"):
+class Send(_Frame, frozen=True, tag="send"):
     """Say something, or command (`/timeout …`); the nonce makes a repeated send harmless."""
 
     id: int
@@ -67,7 +67,7 @@ class Send(_Frame, tag="send"):
     text: str
 
 
-class Older(_Frame, tag="older"):
+class Older(_Frame, frozen=True, tag="older"):
     """Ask for up to `limit` messages before `offset` of `epoch`."""
 
     id: int
@@ -77,7 +77,7 @@ class Older(_Frame, tag="older"):
     limit: int = BACKFILL_MESSAGES
 
 
-class Ping(_Frame, tag="ping"):
+class Ping(_Frame, frozen=True, tag="ping"):
     """Is anybody there?"""
 
     id: int
@@ -97,7 +97,7 @@ class Author(msgspec.Struct, frozen=True, omit_defaults=True):
     role: Role = "member"
 
 
-class Message(_Frame, tag="message"):
+class Message(_Frame, frozen=True, tag="message"):
     """Somebody said something; `me` marks `/me`."""
 
     id: str
@@ -109,7 +109,7 @@ class Message(_Frame, tag="message"):
     """The sender's nonce, by which the sender's own page finds its pending line."""
 
 
-class Deleted(_Frame, tag="deleted"):
+class Deleted(_Frame, frozen=True, tag="deleted"):
     """One message was removed by a moderator."""
 
     at_ms: int
@@ -117,7 +117,7 @@ class Deleted(_Frame, tag="deleted"):
     by: Author
 
 
-class UserCleared(_Frame, tag="user_cleared"):
+class UserCleared(_Frame, frozen=True, tag="user_cleared"):
     """All messages of one account so far are removed: it was timed out (`seconds`) or banned (no `seconds`)."""
 
     at_ms: int
@@ -128,7 +128,7 @@ class UserCleared(_Frame, tag="user_cleared"):
     reason: str = ""
 
 
-class UserRestored(_Frame, tag="user_restored"):
+class UserRestored(_Frame, frozen=True, tag="user_restored"):
     """A timeout or ban was lifted."""
 
     at_ms: int
@@ -137,14 +137,14 @@ class UserRestored(_Frame, tag="user_restored"):
     by: Author
 
 
-class RoomCleared(_Frame, tag="room_cleared"):
+class RoomCleared(_Frame, frozen=True, tag="room_cleared"):
     """All messages so far are removed."""
 
     at_ms: int
     by: Author
 
 
-class ModesChanged(_Frame, tag="modes"):
+class ModesChanged(_Frame, frozen=True, tag="modes"):
     """The room's modes as they are from here on."""
 
     at_ms: int
@@ -153,7 +153,7 @@ class ModesChanged(_Frame, tag="modes"):
     followers_only_seconds: int | None = None
 
 
-class RoleChanged(_Frame, tag="role"):
+class RoleChanged(_Frame, frozen=True, tag="role"):
     """An account has another role from here on."""
 
     at_ms: int
@@ -176,7 +176,7 @@ class Logged(msgspec.Struct, frozen=True):
     event: Event
 
 
-class Welcome(_Frame, tag="welcome"):
+class Welcome(_Frame, frozen=True, tag="welcome"):
     """The answer to `hello`."""
 
     id: int
@@ -204,10 +204,11 @@ class Modes(msgspec.Struct, frozen=True, omit_defaults=True):
     followers_only_seconds: int | None = None
 
 
-class Joined(_Frame, tag="joined"):
+class Joined(_Frame, frozen=True, tag="joined"):
     """The answer to `join`: `offset` is the position after `events`.
 
-    `recovered` true: `events` is exactly what was missed.  False: forget the room's old lines, `events` is the backfill.
+    `recovered` true: `events` is exactly what was missed.
+    False: forget the room's old lines, `events` is the backfill.
     """
 
     id: int
@@ -223,14 +224,14 @@ class Joined(_Frame, tag="joined"):
     viewers: int = 0
 
 
-class Left(_Frame, tag="left"):
+class Left(_Frame, frozen=True, tag="left"):
     """The answer to `leave`."""
 
     id: int
     room: str
 
 
-class History(_Frame, tag="history"):
+class History(_Frame, frozen=True, tag="history"):
     """The answer to `older`, oldest first; `complete` when nothing lies before it."""
 
     id: int
@@ -239,7 +240,7 @@ class History(_Frame, tag="history"):
     complete: bool = False
 
 
-class Ack(_Frame, tag="ack"):
+class Ack(_Frame, frozen=True, tag="ack"):
     """`send` stands in the room's log at this position (a command: where its event stands, or 0 when it has none)."""
 
     id: int
@@ -251,7 +252,7 @@ class Ack(_Frame, tag="ack"):
     """What a command has to tell its sender alone (`/help`)."""
 
 
-class Refused(_Frame, tag="error"):
+class Refused(_Frame, frozen=True, tag="error"):
     """A request was refused; `temporary` says that trying again can help, `retry_after_ms` when."""
 
     id: int
@@ -264,7 +265,7 @@ class Refused(_Frame, tag="error"):
     nonce: str | None = None
 
 
-class Push(_Frame, tag="event"):
+class Push(_Frame, frozen=True, tag="event"):
     """One event of a room's log, live."""
 
     room: str
@@ -273,7 +274,7 @@ class Push(_Frame, tag="event"):
     event: Event
 
 
-class Info(_Frame, tag="info"):
+class Info(_Frame, frozen=True, tag="info"):
     """What is true of the room now; not part of the log, the newest wins."""
 
     room: str
@@ -288,7 +289,7 @@ class Info(_Frame, tag="info"):
     grace_until_ms: int | None = None
 
 
-class You(_Frame, tag="you"):
+class You(_Frame, frozen=True, tag="you"):
     """What changed for this member in the room."""
 
     room: str
@@ -296,20 +297,20 @@ class You(_Frame, tag="you"):
     restriction: Restriction | None = None
 
 
-class Reload(_Frame, tag="reload"):
+class Reload(_Frame, frozen=True, tag="reload"):
     """The room's log began anew: join again without a position."""
 
     room: str
     epoch: str
 
 
-class Reconnect(_Frame, tag="reconnect"):
+class Reconnect(_Frame, frozen=True, tag="reconnect"):
     """Open another socket after so many milliseconds, and keep this one until the new one has joined."""
 
     after_ms: int
 
 
-class Pong(_Frame, tag="pong"):
+class Pong(_Frame, frozen=True, tag="pong"):
     """The answer to `ping`."""
 
     id: int
@@ -317,8 +318,8 @@ class Pong(_Frame, tag="pong"):
 
 ServerFrame = Welcome | Joined | Left | History | Ack | Refused | Push | Info | You | Reload | Reconnect | Pong
 
-_json_in = msgspec.json.Decoder(ClientFrame)
-_msgpack_in = msgspec.msgpack.Decoder(ClientFrame)
+_json_in: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+_msgpack_in: msgspec.msgpack.Decoder[ClientFrame] = msgspec.msgpack.Decoder(ClientFrame)
 _json_out = msgspec.json.Encoder()
 _msgpack_out = msgspec.msgpack.Encoder()
 

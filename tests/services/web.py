@@ -1,0 +1,24 @@
+"""The web app in the test's own process and loop."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.types import Receive, Scope, Send
+
+
+@asynccontextmanager
+async def lifespan_context(app: "Starlette") -> "AsyncIterator[httpx.AsyncClient]":
+    """Run the app's lifespan and yield a client that calls it directly (HTTP only: WebSockets want a real server)."""
+    async with app.router.lifespan_context(app) as state:
+
+        async def with_state(scope: "Scope", receive: "Receive", send: "Send") -> None:
+            await app({**scope, "state": dict(state or {})}, receive, send)
+
+        transport = httpx.ASGITransport(app=with_state, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://leams.test") as client:
+            yield client

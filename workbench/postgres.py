@@ -1,0 +1,39 @@
+"""A private Postgres cluster: how to make it and how to start it."""
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from workbench.machine import give_to_user, program, unprivileged_user
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def create_cluster(folder: "Path") -> None:
+    """Make a cluster in `folder` unless one is there; it trusts connections by its own socket and loopback only."""
+    if (folder / "PG_VERSION").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    give_to_user(folder)
+    subprocess.run(
+        [program("initdb"), "-D", str(folder), "-U", "leams", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"],
+        check=True,
+        user=unprivileged_user(),
+        cwd="/",
+        capture_output=True,
+    )
+
+
+def postgres_command(folder: "Path", port: int, *, durable: bool = True) -> list[str]:
+    """The server on loopback; `durable=False` is for tests that throw the data away."""
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": "100",
+        "shared_buffers": "128MB",
+        "fsync": "on" if durable else "off",
+        "synchronous_commit": "on" if durable else "off",
+        "full_page_writes": "on" if durable else "off",
+    }
+    flags = [flag for name, value in options.items() for flag in ("-c", f"{name}={value}")]
+    return [program("postgres"), "-D", str(folder), "-p", str(port), *flags]
