@@ -1,0 +1,164 @@
+"""Start processes in order, keep them running, end them all: children never outlive the supervisor.
+
+A process that dies is started again within a second, then with doubling pauses while it keeps dying.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench.logfile import LogFile
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 15.0
+STEADY_SECONDS = 30.0
+"""A process that ran this long is started again without a longer pause."""
+
+Ready = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run, how to know that it serves, how to ask it to stop."""
+
+    name: str
+    command: list[str]
+    ready: Ready | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 10.0
+    ready_seconds: float = 30.0
+
+
+class StartError(Exception):
+    """A program did not come up; the message names its log."""
+
+
+class Supervisor:
+    """Runs programs as tasks of one group; `stop()` ends them in reverse order of their start."""
+
+    def __init__(self, group: asyncio.TaskGroup, log_folder: Path, say: Callable[[str], None]) -> None:
+        self._group = group
+        self._log_folder = log_folder
+        self._say = say
+        self._children: list[_Child] = []
+
+    async def start(self, *programs: Program) -> None:
+        """Start several at once and wait until each is ready.
+
+        Raises:
+            StartError: one was not ready in time.
+        """
+        children = [_Child(program, self._log_folder, self._say) for program in programs]
+        for child in children:
+            self._children.append(child)
+            child.task = self._group.create_task(child.keep_running(), name=child.program.name)
+        await asyncio.gather(*(child.wait_ready() for child in children))
+
+    async def stop(self) -> None:
+        """End every process, the last started first."""
+        for child in reversed(self._children):
+            child.is_stopping = True
+        for child in reversed(self._children):
+            await child.end()
+            if child.task is not None:
+                child.task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await child.task
+
+    def pids(self) -> dict[str, int]:
+        """The processes that run now, by name."""
+        return {
+            child.program.name: child.process.pid
+            for child in self._children
+            if child.process is not None and child.process.returncode is None
+        }
+
+
+class _Child:
+    def __init__(self, program: Program, log_folder: Path, say: Callable[[str], None]) -> None:
+        self.program = program
+        self.process: asyncio.subprocess.Process | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.is_stopping = False
+        self._log_path = log_folder / f"{program.name}.log"
+        self._say = say
+
+    async def keep_running(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self.is_stopping:
+            started = time.monotonic()
+            status = await self._run_once()
+            if self.is_stopping:
+                return
+            if time.monotonic() - started > STEADY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            self._say(f"{self.program.name} ended ({_told(status)}); starting it again (log: {self._log_path})")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _run_once(self) -> int:
+        # setpriv makes the kernel end the child when the supervisor dies, however it dies (prctl(2), PR_SET_PDEATHSIG).
+        guard = ["setpriv", "--pdeathsig", self.program.stop_signal.name.removeprefix("SIG"), "--"]
+        self.process = await asyncio.create_subprocess_exec(
+            *guard,
+            *self.program.command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **self.program.environment},
+            start_new_session=True,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_log(self.process))
+            status = await self.process.wait()
+            self._end_group()  # closes the pipe that a surviving worker may hold, and so ends the log's task
+        return status
+
+    async def _keep_log(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None  # noqa: S101  # asked for where it was started
+        with LogFile(self._log_path) as log:
+            while chunk := await process.stdout.read(65536):
+                log.write(chunk)
+
+    def _end_group(self) -> None:
+        """What a dead leader left behind (nginx's workers hold its ports) goes too."""
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    async def wait_ready(self) -> None:
+        if self.program.ready is None:
+            return
+        try:
+            async with asyncio.timeout(self.program.ready_seconds):
+                while not (self._is_running() and await self.program.ready()):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            tail = self._log_path.read_text(errors="replace").strip().splitlines()[-1:] if self._log_path.exists() else []
+            raise StartError(f"{self.program.name} did not start: {' '.join(tail) or 'no output'} (log: {self._log_path})") from None
+
+    def _is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    async def end(self) -> None:
+        if self.process is None or self.process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            self.process.send_signal(self.program.stop_signal)
+        try:
+            async with asyncio.timeout(self.program.stop_seconds):
+                await self.process.wait()
+        except TimeoutError:
+            self._end_group()
+            await self.process.wait()
+        self._end_group()
+
+
+def _told(status: int) -> str:
+    return f"status {status}" if status >= 0 else signal.Signals(-status).name
