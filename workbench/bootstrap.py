@@ -55,8 +55,7 @@ def main(argv: list[str]) -> int:
     try:
         provision.prepare(ROOT, var, for_tests=arguments.command is not None)
     except provision.ProvisionError as error:
-        print(f"./run: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"./run: {error}")
     if arguments.command == "test":
         hand_over(var, ["workbench.checks", *arguments.only])
     if arguments.command == "bench":

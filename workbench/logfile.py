@@ -9,7 +9,10 @@ LOG_MAX_BYTES = 20_000_000
 
 
 class LogFile:
-    """Appends to `path`; once it is full, it becomes `path.1` and a new one begins.  A full disk drops lines, never the writer."""
+    """Appends to `path`; once that is full, it becomes `path.1` and a new one begins.
+
+    A full disk drops lines, never the writer.
+    """
 
     def __init__(self, path: Path, max_bytes: int = LOG_MAX_BYTES) -> None:
         self._path = path
@@ -20,7 +23,9 @@ class LogFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def write(self, chunk: bytes) -> None:

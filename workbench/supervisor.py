@@ -91,7 +91,7 @@ class _Child:
 
     async def keep_running(self) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while not self.is_stopping:
+        while True:
             started = time.monotonic()
             status = await self._run_once()
             if self.is_stopping:
@@ -137,11 +137,16 @@ class _Child:
             return
         try:
             async with asyncio.timeout(self.program.ready_seconds):
-                while not (self._is_running() and await self.program.ready()):
+                # noqa on the next line: a foreign program tells nothing, so we ask
+                while not (self._is_running() and await self.program.ready()):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            tail = self._log_path.read_text(errors="replace").strip().splitlines()[-1:] if self._log_path.exists() else []
-            raise StartError(f"{self.program.name} did not start: {' '.join(tail) or 'no output'} (log: {self._log_path})") from None
+            tail = (
+                self._log_path.read_text(errors="replace").strip().splitlines()[-1:] if self._log_path.exists() else []
+            )
+            raise StartError(
+                f"{self.program.name} did not start: {' '.join(tail) or 'no output'} (log: {self._log_path})"
+            ) from None
 
     def _is_running(self) -> bool:
         return self.process is not None and self.process.returncode is None

@@ -1,0 +1,59 @@
+"""`./run test`: every check and test, one after the other; the last line of each is its verdict."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.provision import node_path
+
+ROOT = Path(__file__).resolve().parent.parent
+WEB = ROOT / "clients/web"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step: a command in a folder."""
+
+    name: str
+    command: list[str]
+    folder: Path = ROOT
+
+
+CHECKS = (
+    Check("format", ["ruff", "format", "--check", "."]),
+    Check("lint", ["ruff", "check", "."]),
+    Check("types", ["mypy"]),
+    Check("imports", ["lint-imports"]),
+    Check("web-lint", ["npm", "run", "--silent", "lint"], WEB),
+    Check("web-types", ["npm", "run", "--silent", "typecheck"], WEB),
+    Check("web-test", ["npm", "run", "--silent", "test"], WEB),
+    Check("test", ["pytest", "-q"]),
+)
+
+
+def main(names: list[str]) -> int:
+    """Run the named checks, or all of them; the exit status is 1 if any failed."""
+    known = {check.name: check for check in CHECKS}
+    if unknown := [name for name in names if name not in known]:
+        print(f"./run test: no check named {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    var = Path(os.environ["LEAMS_VAR"])
+    environment = {**os.environ, "PATH": node_path(var), "PYTHONPATH": str(ROOT)}
+    failed = []
+    for check in [known[name] for name in names] or CHECKS:
+        print(f"== {check.name}", flush=True)
+        started = time.monotonic()
+        status = subprocess.run(check.command, cwd=check.folder, env=environment, check=False).returncode
+        print(f"== {check.name}: {'ok' if status == 0 else 'FAILED'} in {time.monotonic() - started:.0f} s", flush=True)
+        if status != 0:
+            failed.append(check.name)
+    if failed:
+        print(f"== failed: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
