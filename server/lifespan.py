@@ -7,6 +7,7 @@ from typing import TypedDict
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
+from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
 from server.settings import Settings
@@ -18,6 +19,7 @@ class AppState(TypedDict):
     settings: Settings
     db: Pool
     redis: Redis
+    tokens: AccessTokens
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -37,8 +39,9 @@ def lifespan_for(settings: Settings) -> Lifespan:
             db = await stack.enter_async_context(open_pool(settings.database_url))
             async with db.acquire() as connection:
                 await require_current(connection)
+            tokens = await AccessTokens.load(db)
             redis = open_redis(settings.redis_url)
             stack.push_async_callback(redis.aclose)
-            yield AppState(settings=settings, db=db, redis=redis)
+            yield AppState(settings=settings, db=db, redis=redis, tokens=tokens)
 
     return lifespan
