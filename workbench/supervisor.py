@@ -137,8 +137,8 @@ class _Child:
             return
         try:
             async with asyncio.timeout(self.program.ready_seconds):
-                # noqa on the next line: a foreign program tells nothing, so we ask
-                while not (self._is_running() and await self.program.ready()):  # noqa: ASYNC110
+                # a foreign program tells nothing, so we ask
+                while not (self._is_running() and await self.program.ready()):  # noqa: ASYNC110  # see above
                     await asyncio.sleep(0.05)
         except TimeoutError:
             tail = (
