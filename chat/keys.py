@@ -1,0 +1,30 @@
+"""The names of the chat's Redis keys and channels.  Pure.
+
+All keys of a room, and its partition's archive stream, share one hash tag, so that a script may touch them together.
+"""
+
+from binascii import crc_hqx
+
+PARTITIONS = 128
+ACCOUNTS_CHANNEL = "leams:accounts"
+"""Where sign-outs, disabled and deleted accounts are told: `{"account_id": …, "session_id": …|null}`."""
+
+
+def partition(room_id: int) -> int:
+    """The partition of a room: crc16 (XMODEM, the one of Redis Cluster) of its id as text."""
+    return crc_hqx(str(room_id).encode(), 0) % PARTITIONS
+
+
+def archive_key(number: int) -> str:
+    """The stream of a partition that the archiver copies to Postgres."""
+    return f"leams:{{p{number:02d}}}:archive"
+
+
+def room_key(room_id: int, what: str) -> str:
+    """`head` (hash: epoch, offset, version), `log` (stream and channel), `side` (channel), `presence`, `info`, …."""
+    return f"leams:{{p{partition(room_id):02d}}}:room:{room_id}:{what}"
+
+
+def probe_channel(process: str) -> str:
+    """Where one process hears itself, to find out that it hears at all."""
+    return f"leams:probe:{process}"

@@ -1,0 +1,169 @@
+"""Put an event into a room's log: the Python side of `lua/publish.lua`.
+
+The event is encoded once, as JSON: so it travels, stands in the log and in the archive stream (fields `room`, `epoch`,
+`offset`, `event`).  Whoever publishes needs a Redis client and nothing else: web processes, outbox relay and tests alike.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from chat.codes import Code
+from chat.keys import archive_key, partition, room_key
+from chat.ratelimit import Allowance
+from chat.room import Position, Refusal
+from chat.wire import Event
+
+LOG_EVENTS = 1000
+"""A room's log in Redis, and every process's ring of it; what lies before is in the archive."""
+ARCHIVE_EVENTS = 100_000
+"""A partition's events that the archiver has not committed yet; full: senders get a temporary error."""
+NONCE_SECONDS = 600
+"""How long a repeated `send` is recognised; pages retry for less than a minute."""
+OUTBOX_NONCE_SECONDS = 86_400
+
+_encoder = msgspec.json.Encoder()
+_script_text = (Path(__file__).parent / "lua" / "publish.lua").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the event stands; a repeat got the first one's place and was not said again."""
+
+    position: Position
+    is_repeat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The rules have changed since the message was judged; judge again by at least this version."""
+
+    version: int
+
+
+def new_epoch(now: float, entropy: str) -> str:
+    """A name for a log that sorts by birth: 12 hex digits of Unix milliseconds, then 8 of chance."""
+    return f"{int(now * 1000):012x}{entropy}"
+
+
+def fresh_epoch() -> str:
+    """`new_epoch` for now."""
+    return new_epoch(time.time(), secrets.token_hex(4))
+
+
+class Publisher:
+    """The publish script on one Redis client."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._script = redis.register_script(_script_text)
+
+    async def say(
+        self,
+        room_id: int,
+        event: Event,
+        *,
+        account_id: int,
+        nonce: str,
+        judged_by: int,
+        slow_seconds: int,
+        allowance: Allowance,
+        known: Position | None = None,
+    ) -> Published | Stale | Refusal:
+        """Publish a member's message under every limit.
+
+        Raises:
+            RedisError: Redis is away, or did not answer in time; the same nonce may be sent again.
+        """
+        return await self._publish(
+            room_id,
+            event,
+            member=str(account_id),
+            nonce=nonce,
+            nonce_seconds=NONCE_SECONDS,
+            judged_by=judged_by,
+            slow_ms=slow_seconds * 1000,
+            allowance=allowance,
+            known=known,
+        )
+
+    async def announce(self, room_id: int, event: Event, *, nonce: str, version: int | None = None) -> Position:
+        """Publish an event that is already true (committed); `nonce` is the outbox row's, `version` the rules' new one.
+
+        Raises:
+            RedisError: Redis is away, or the archive is full; announce it again with the same nonce.
+        """
+        result = await self._publish(
+            room_id, event, member="outbox", nonce=nonce, nonce_seconds=OUTBOX_NONCE_SECONDS, makes=version
+        )
+        if not isinstance(result, Published):
+            raise RedisError(f"an announced event was not taken: {result}")
+        return result.position
+
+    async def _publish(
+        self,
+        room_id: int,
+        event: Event,
+        *,
+        member: str,
+        nonce: str,
+        nonce_seconds: int,
+        judged_by: int | None = None,
+        makes: int | None = None,
+        slow_ms: int = 0,
+        allowance: Allowance | None = None,
+        known: Position | None = None,
+    ) -> Published | Stale | Refusal:
+        keys = [
+            room_key(room_id, "head"),
+            room_key(room_id, "log"),
+            archive_key(partition(room_id)),
+            room_key(room_id, f"nonce:{member}:{nonce}"),
+            room_key(room_id, f"slow:{member}"),
+            room_key(room_id, f"rate:{member}"),
+        ]
+        arguments: list[str | bytes | int] = [
+            _encoder.encode(event),
+            fresh_epoch(),
+            nonce_seconds * 1000,
+            LOG_EVENTS,
+            ARCHIVE_EVENTS,
+            slow_ms,
+            allowance.burst if allowance else 0,
+            allowance.refill_ms if allowance else 0,
+            "" if judged_by is None else judged_by,
+            "" if makes is None else makes,
+            known.epoch if known else "",
+            known.offset if known else 0,
+            room_id,
+        ]
+        return _read_reply(await self._script(keys=keys, args=arguments))
+
+
+def _read_reply(reply: list[bytes | int]) -> Published | Stale | Refusal:
+    match reply:
+        case [b"ok", bytes(epoch), int(offset), int(is_repeat)]:
+            return Published(Position(epoch.decode(), offset), bool(is_repeat))
+        case [b"stale", int(version)]:
+            return Stale(version)
+        case [b"slow", int(wait_ms)]:
+            message = f"Slow mode: you may chat again in {-(-wait_ms // 1000)} s."
+            return Refusal(Code.SLOW_MODE, message, is_temporary=True, retry_after_ms=wait_ms)
+        case [b"limited", int(wait_ms)]:
+            message = "You chat too fast; wait a moment."
+            return Refusal(Code.RATE_LIMITED, message, is_temporary=True, retry_after_ms=wait_ms)
+        case [b"full"]:
+            return unavailable()
+        case _:
+            raise RedisError(f"the publish script answered {reply!r}")
+
+
+def unavailable() -> Refusal:
+    """The answer while Redis or Postgres is away."""
+    return Refusal(
+        Code.UNAVAILABLE, "The chat can't take this right now; try again.", is_temporary=True, retry_after_ms=1000
+    )

@@ -1,0 +1,156 @@
+"""A room's rules as one immutable value, and what they allow whom.  Pure: `now_ms` comes in.
+
+`chat/sanctions.py` reads the rules from Postgres, every process keeps them per open room, and every change of them
+(commit, then an event in the room's log) makes the processes read anew.  The publish script has the last word: it
+refuses a message that was judged by an older `version` than the room's newest.
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from chat.codes import Code
+from chat.wire import Author, Modes, Restriction, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Sanction:
+    """A timeout (until Unix milliseconds) or a ban (no end)."""
+
+    kind: Literal["timeout", "ban"]
+    until_ms: int | None = None
+    reason: str = ""
+
+    def is_active(self, now_ms: int) -> bool:
+        """A timeout ends by itself."""
+        return self.until_ms is None or now_ms < self.until_ms
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRules:
+    """Roles, modes and active sanctions of one room; `version` grows with every change of any of them."""
+
+    room_id: int
+    owner_id: int
+    version: int = 0
+    moderators: frozenset[int] = frozenset()
+    vips: frozenset[int] = frozenset()
+    sanctions: Mapping[int, Sanction] = field(default_factory=dict)
+    """By account id; a ban outweighs a timeout."""
+    slow_seconds: int = 0
+    followers_only_seconds: int | None = None
+
+    def role_of(self, account_id: int | None) -> Role:
+        """The highest role that the account has here; None is a guest."""
+        if account_id is None:
+            return "guest"
+        if account_id == self.owner_id:
+            return "owner"
+        if account_id in self.moderators:
+            return "moderator"
+        return "vip" if account_id in self.vips else "member"
+
+    @property
+    def modes(self) -> Modes:
+        """The modes as the wire tells them."""
+        return Modes(self.slow_seconds, self.followers_only_seconds)
+
+    def restriction_of(self, account_id: int | None, now_ms: int) -> Restriction | None:
+        """The sanction that silences the account now."""
+        sanction = None if account_id is None else self.sanctions.get(account_id)
+        if sanction is None or not sanction.is_active(now_ms):
+            return None
+        code = Code.BANNED if sanction.kind == "ban" else Code.TIMED_OUT
+        return Restriction(code, sanction.until_ms, sanction.reason)
+
+    def slow_seconds_for(self, role: Role) -> int:
+        """How long this role waits between messages; owner, moderators and VIPs don't."""
+        return self.slow_seconds if role in {"member", "guest"} else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was refused, as data; `is_temporary` says that trying again can help."""
+
+    code: Code
+    message: str
+    is_temporary: bool = False
+    retry_after_ms: int | None = None
+    field: str | None = None
+
+
+def judge(rules: RoomRules, account_id: int | None, followed_since_ms: int | None, now_ms: int) -> Refusal | None:
+    """May this account say something now, as far as sanctions and followers-only mode go?  None: yes.
+
+    `followed_since_ms` is None for an account that doesn't follow the channel.
+    """
+    role = rules.role_of(account_id)
+    if role == "guest":
+        return Refusal(Code.SIGN_IN, "Sign in to chat.")
+    restriction = rules.restriction_of(account_id, now_ms)
+    if restriction is not None:
+        return _silenced(restriction, now_ms)
+    needed = rules.followers_only_seconds
+    if needed is None or role != "member":
+        return None
+    if followed_since_ms is None:
+        return Refusal(Code.FOLLOWERS_ONLY, "Only followers may chat here now.")
+    waited_ms = now_ms - followed_since_ms
+    if waited_ms < needed * 1000:
+        return Refusal(
+            Code.FOLLOWERS_ONLY,
+            f"Only accounts that have followed for {needed} s may chat here now.",
+            is_temporary=True,
+            retry_after_ms=needed * 1000 - waited_ms,
+        )
+    return None
+
+
+def _silenced(restriction: Restriction, now_ms: int) -> Refusal:
+    reason = f" Reason: {restriction.reason}" if restriction.reason else ""
+    if restriction.until_ms is None:
+        return Refusal(Code.BANNED, f"You are banned from this chat.{reason}")
+    left_ms = restriction.until_ms - now_ms
+    return Refusal(
+        Code.TIMED_OUT,
+        f"You are timed out for another {-(-left_ms // 1000)} s.{reason}",
+        is_temporary=True,
+        retry_after_ms=left_ms,
+    )
+
+
+# -- the seam between the session and the commands --
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a room's log."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The line is to be said (`/me`): the session publishes it with every limit of a message."""
+
+    text: str
+    is_me: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was carried out: what its sender is told, and where its event stands (None when it has none)."""
+
+    text: str = ""
+    position: Position | None = None
+
+
+CommandResult = Say | Done | Refusal
+
+
+class Commands(Protocol):
+    """Carries out a line that begins with `/`: parse, permission, commit, publish."""
+
+    def __call__(self, rules: RoomRules, by: Author, text: str, nonce: str) -> Awaitable[CommandResult]:
+        """`by` is the account with the role that the rules give it; `nonce` makes a repeat harmless."""
