@@ -1,14 +1,12 @@
 """`python -m server jobs`: the background parts, each a coroutine under one task group."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import structlog
-from redis.asyncio import Redis
 
-from server.db.pool import Pool, open_pool
+from server.background import JobState, Part
+from server.db.pool import open_pool
 from server.db.schema import require_current
 from server.lifespan import open_redis
 from server.process.logs import configure_logs
@@ -18,18 +16,6 @@ from server.settings import Settings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-
-@dataclass(frozen=True, slots=True)
-class JobState:
-    """What a background part works with."""
-
-    settings: Settings
-    db: Pool
-    redis: Redis
-
-
-Part = Callable[[JobState], Awaitable[None]]
-"""Runs until cancelled; survives a database or Redis that is away by itself, with bounded, jittered retries."""
 
 PARTS: tuple[Part, ...] = ()
 
