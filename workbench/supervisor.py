@@ -105,26 +105,38 @@ class _Child:
     async def _run_once(self) -> int:
         # setpriv makes the kernel end the child when the supervisor dies, however it dies (prctl(2), PR_SET_PDEATHSIG).
         guard = ["setpriv", "--pdeathsig", self.program.stop_signal.name.removeprefix("SIG"), "--"]
-        self.process = await asyncio.create_subprocess_exec(
-            *guard,
-            *self.program.command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **self.program.environment},
-            start_new_session=True,
-        )
+        # A pipe of our own: asyncio's would keep `wait()` from returning while a surviving worker holds its other end.
+        reading, writing = os.pipe()
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                *guard,
+                *self.program.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                env={**os.environ, **self.program.environment},
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_log(self.process))
+            group.create_task(self._keep_log(reading))
             status = await self.process.wait()
-            self._end_group()  # closes the pipe that a surviving worker may hold, and so ends the log's task
+            self._end_group()  # also closes the pipe's last writers, and so ends the log's task
         return status
 
-    async def _keep_log(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101  # asked for where it was started
-        with LogFile(self._log_path) as log:
-            while chunk := await process.stdout.read(65536):
-                log.write(chunk)
+    async def _keep_log(self, reading: int) -> None:
+        stream = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0)
+        )
+        try:
+            with LogFile(self._log_path) as log:
+                while chunk := await stream.read(65536):
+                    log.write(chunk)
+        finally:
+            transport.close()
 
     def _end_group(self) -> None:
         """What a dead leader left behind (nginx's workers hold its ports) goes too."""
