@@ -22,6 +22,7 @@ def running(
     *,
     env: dict[str, str] | None = None,
     drop_root: bool = False,
+    seconds: float = START_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` as the leader of its own process group for as long as the block lasts; its output goes to `log`."""
     with log.open("ab") as output:
@@ -35,7 +36,7 @@ def running(
             start_new_session=True,
         )
     try:
-        wait_until(lambda: ready() or process.poll() is not None, f"{command[0]} to be ready")
+        wait_until(lambda: ready() or process.poll() is not None, f"{command[0]} to be ready", seconds)
         if process.poll() is not None:
             raise RuntimeError(f"{command[0]} ended with {process.returncode}: {log.read_text()[-2000:]}")
         yield process
