@@ -111,6 +111,7 @@ class Topology:
             "WEB_UPSTREAMS": self._upstreams(),
             "HOOK_SECRET": self._hook_secret,
             "RTMP_MODULE": str(NGINX_MODULES / "ngx_rtmp_module.so"),
+            "PLAY_FROM": "127.0.0.1",
         }
         return self._nginx("ingest", values, _http_ok(f"http://{http}/stat"))
 
