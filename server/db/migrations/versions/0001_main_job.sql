@@ -94,6 +94,7 @@ CREATE TABLE broadcasts (
   end_reason       text,
   -- the ingest session that owns the stream: nginx's connection number restarts at 1, so the address goes with it
   publish_count    integer NOT NULL DEFAULT 1,
+  published_at     timestamptz NOT NULL DEFAULT now(),
   ingest_client_id text,
   ingest_address   text,
   takeovers        timestamptz[] NOT NULL DEFAULT '{}',
