@@ -1,6 +1,7 @@
 """Decode JSON bodies and query strings into msgspec structs, and encode replies."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -60,3 +61,8 @@ def json_response(body: object, *, status: int = 200, headers: Mapping[str, str]
         media_type="application/json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+def unix_ms(moment: datetime) -> int:
+    """A time as the API tells it: Unix milliseconds."""
+    return round(moment.timestamp() * 1000)

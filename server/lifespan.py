@@ -7,9 +7,11 @@ from typing import TypedDict
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
+from server.auth.passwords import Passwords, open_passwords
 from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
+from server.ratelimit import RateLimiter
 from server.settings import Settings
 
 
@@ -20,6 +22,8 @@ class AppState(TypedDict):
     db: Pool
     redis: Redis
     tokens: AccessTokens
+    passwords: Passwords
+    limits: RateLimiter
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -42,6 +46,13 @@ def lifespan_for(settings: Settings) -> Lifespan:
             tokens = await AccessTokens.load(db)
             redis = open_redis(settings.redis_url)
             stack.push_async_callback(redis.aclose)
-            yield AppState(settings=settings, db=db, redis=redis, tokens=tokens)
+            yield AppState(
+                settings=settings,
+                db=db,
+                redis=redis,
+                tokens=tokens,
+                passwords=stack.enter_context(open_passwords()),
+                limits=RateLimiter(redis),
+            )
 
     return lifespan
