@@ -6,7 +6,7 @@ nginx's own variables keep their dollar signs, which is why the mark is another.
 import re
 from collections.abc import Mapping
 
-_TOKEN = re.compile(r"@([A-Z][A-Z_]*)@")
+_TOKEN = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 
 
 class TemplateError(ValueError):
