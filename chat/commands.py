@@ -177,6 +177,14 @@ class Entry:
         return " ".join([f"/{self.name}", *(argument.usage for argument in self.arguments)])
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A line that was understood: the table's entry, and what it asks for."""
+
+    entry: Entry
+    command: Command
+
+
 _NAME = Argument("NAME", Kind.NAME)
 _REASON = Argument("REASON", Kind.TEXT, is_required=False, max_chars=REASON_MAX_CHARS)
 
@@ -277,7 +285,7 @@ _DURATION = re.compile(r"(?:(\d{1,7})d)?(?:(\d{1,7})h)?(?:(\d{1,7})m)?(?:(\d{1,7
 _UNIT_SECONDS = (86_400, 3600, 60, 1)
 
 
-def parse(text: str) -> Command | Misuse:
+def parse(text: str) -> Call | Misuse:
     """Read a line that begins with `/`; a command's name may be in any case."""
     called, rest = _first_word(text)
     name = called.removeprefix("/").lower()
@@ -293,7 +301,7 @@ def parse(text: str) -> Command | Misuse:
         values = read
     if rest:
         return Misuse(Code.USAGE, f"Nothing was expected at “{rest[:30]}”. Usage: {entry.usage}")
-    return entry.build(values)
+    return Call(entry, entry.build(values))
 
 
 def _unknown(name: str) -> Misuse:

@@ -1,0 +1,130 @@
+"""Events that are committed with their cause in Postgres, and how they come to stand in the room's log.
+
+A room's rows are written under the lock of its `room_rules` row, so their ids follow the order of their commits;
+whoever relays begins with the oldest that is waiting.  An announcement is idempotent by the row's id.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+import msgspec
+
+from chat.publisher import Publisher
+from chat.room import Position
+from chat.wire import Event
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+BATCH_ROWS = 100
+KEPT_DAYS = 1
+"""How long a relayed row stays: a repeated command is recognised by it, and the log by its id."""
+
+_event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A row of `room_outbox`; `version` is that of the rules it made, None where it changed none."""
+
+    id: int
+    event: Event
+    version: int | None
+
+    @property
+    def nonce(self) -> str:
+        """By which the publish script recognises a repeat."""
+        return f"outbox:{self.id}"
+
+
+async def add_announcement(
+    connection: Connection, channel_id: int, event: Event, *, version: int | None, nonce: str | None
+) -> Announcement:
+    """Write the row in the transaction of its cause; the caller holds the room's `room_rules` row."""
+    outbox_id = await connection.fetchval(
+        "INSERT INTO room_outbox (channel_id, event, version, nonce) VALUES ($1, $2::text::jsonb, $3, $4) RETURNING id",
+        channel_id,
+        msgspec.json.encode(event).decode(),
+        version,
+        nonce,
+    )
+    return Announcement(outbox_id, event, version)
+
+
+async def announcement_by_nonce(connection: Connection, channel_id: int, nonce: str) -> Announcement | None:
+    """What an earlier run of the same command wrote."""
+    row = await connection.fetchrow(
+        "SELECT id, event::text AS event, version FROM room_outbox WHERE channel_id = $1 AND nonce = $2",
+        channel_id,
+        nonce,
+    )
+    return None if row is None else _announcement(row)
+
+
+async def rooms_waiting(connection: Connection, *, older_than_seconds: float) -> list[int]:
+    """Rooms whose announcements were left behind, the longest waiting first."""
+    rows = await connection.fetch(
+        """
+        SELECT channel_id FROM room_outbox
+        WHERE relayed_at IS NULL AND created_at < now() - make_interval(secs => $1)
+        GROUP BY channel_id ORDER BY min(id) LIMIT $2
+        """,
+        older_than_seconds,
+        BATCH_ROWS,
+    )
+    return [row["channel_id"] for row in rows]
+
+
+async def announce_waiting(connection: Connection, publisher: Publisher, channel_id: int) -> dict[int, Position]:
+    """Put a room's waiting announcements into its log, oldest first, and mark them; where each stands, by its id.
+
+    Raises:
+        RedisError: Redis is away or the archive is full; what stands in the log already is marked.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT id, event::text AS event, version FROM room_outbox
+        WHERE channel_id = $1 AND relayed_at IS NULL ORDER BY id LIMIT $2
+        """,
+        channel_id,
+        BATCH_ROWS,
+    )
+    positions: dict[int, Position] = {}
+    try:
+        for announcement in map(_announcement, rows):
+            positions[announcement.id] = await publish(publisher, channel_id, announcement)
+    finally:
+        if positions:
+            await connection.execute("UPDATE room_outbox SET relayed_at = now() WHERE id = ANY($1)", list(positions))
+    return positions
+
+
+async def publish(publisher: Publisher, channel_id: int, announcement: Announcement) -> Position:
+    """Put one announcement into the log; a repeat answers where the first stands.
+
+    Raises:
+        RedisError: as `announce_waiting`.
+    """
+    return await publisher.announce(
+        channel_id, announcement.event, nonce=announcement.nonce, version=announcement.version
+    )
+
+
+async def forget_relayed(connection: Connection) -> int:
+    """Delete a batch of rows that were relayed long ago; how many."""
+    status = await connection.execute(
+        """
+        DELETE FROM room_outbox WHERE id IN (
+          SELECT id FROM room_outbox WHERE relayed_at < now() - make_interval(days => $1) LIMIT $2)
+        """,
+        KEPT_DAYS,
+        BATCH_ROWS,
+    )
+    return int(status.split()[-1])
+
+
+def _announcement(row: asyncpg.Record) -> Announcement:
+    return Announcement(row["id"], _event_in.decode(row["event"]), row["version"])

@@ -1,0 +1,104 @@
+"""Carry out a line that begins with `/`: parse, permission, one transaction, announcement.
+
+The cached rules refuse fast; what is committed was judged by the database's own rows, under the room's lock.
+"""
+
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import asyncpg
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from chat import commands
+from chat.announcements import BATCH_ROWS, Announcement, announce_waiting, publish
+from chat.commands import Delete, Help, Me, Misuse
+from chat.keys import room_key
+from chat.moderation import Person, judge_command, may_give
+from chat.orders import Ordered, carry_out, not_permitted
+from chat.publisher import Publisher, unavailable
+from chat.room import CommandResult, Done, Position, Refusal, RoomRules, Say
+from chat.wire import Author, Event, Message
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+ACQUIRE_SECONDS = 1.0
+"""How long a command waits for a database connection before it is refused for now."""
+
+POSTGRES_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    OSError,
+)
+"""What a database that is away, overloaded or restarting raises; a wrong statement is none of these."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+_event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+class Commander:
+    """The chat's commands on this process's pool and Redis client; `chat.room.Commands`."""
+
+    def __init__(self, pool: Pool, redis: Redis) -> None:
+        self._pool = pool
+        self._redis = redis
+        self._publisher = Publisher(redis)
+
+    async def __call__(self, rules: RoomRules, by: Author, text: str, nonce: str, *, is_staff: bool) -> CommandResult:
+        """Carry out the line; every refusal says what was expected, and a temporary one that a repeat can help."""
+        person = Person(by.id, rules.role_of(by.id), is_staff=is_staff)
+        call = commands.parse(text)
+        if isinstance(call, Misuse):
+            return Refusal(call.code, call.message, field=call.field)
+        entry, command = call.entry, call.command
+        if judge_command(entry.name, person) is not None:
+            return not_permitted(entry)
+        if isinstance(command, Me):
+            return Say(command.text, is_me=True)
+        if isinstance(command, Help):
+            return Done(commands.help_text(command.command, lambda who: may_give(person, who)))
+        try:
+            author_id = await self._author_of(rules.room_id, command) if isinstance(command, Delete) else None
+            return await self._commit(Ordered(rules.room_id, by.id, entry, command, nonce, author_id))
+        except (*POSTGRES_AWAY, RedisError) as error:
+            _log.warning("chat_command_unavailable", command=entry.name, error=type(error).__name__)
+            return unavailable()
+
+    async def _author_of(self, room_id: int, command: Delete) -> int | None:
+        """Who said the message, if it still stands in the room's log."""
+        entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self._redis.xrevrange(room_key(room_id, "log")))
+        for _, fields in entries:
+            event = _event_in.decode(fields[b"e"])
+            if isinstance(event, Message) and event.id == command.message_id:
+                return event.author.id
+        return None
+
+    async def _commit(self, ordered: Ordered) -> CommandResult:
+        async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            async with connection.transaction():
+                outcome = await carry_out(connection, ordered)
+            if not isinstance(outcome, Announcement):
+                return outcome
+            try:
+                return Done(position=await self._announce(connection, ordered.channel_id, outcome))
+            except RedisError as error:  # it is true already; `server jobs` will tell the room
+                _log.warning("chat_announcement_left", command=ordered.entry.name, error=type(error).__name__)
+                return Done("Done; the chat will show it in a moment.")
+
+    async def _announce(self, connection: Connection, channel_id: int, announcement: Announcement) -> Position:
+        """Announce all that waits in this room, so that the order stays that of the commits."""
+        while True:
+            positions = await announce_waiting(connection, self._publisher, channel_id)
+            if announcement.id in positions:
+                return positions[announcement.id]
+            if len(positions) < BATCH_ROWS:  # another process was faster, or this is a repeat: ask where it stands
+                return await publish(self._publisher, channel_id, announcement)

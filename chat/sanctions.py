@@ -1,0 +1,227 @@
+"""Roles, modes and sanctions of a room in Postgres: what is true, and the statements that change it.
+
+Each change takes the connection of its caller's transaction, and the caller holds the room's lock (`lock_room`), so
+that one room's changes happen one after the other.  Times are the database's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import asyncpg
+
+from chat.moderation import Person
+from chat.room import RoomRules, Sanction
+from chat.wire import Modes
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+GivenRole = Literal["moderator", "vip"]
+
+_ACTIVE = "lifted_at IS NULL AND (until IS NULL OR until > now())"
+
+
+# -- what is true --
+
+_RULES = f"""
+SELECT channel.owner_account_id, coalesce(rules.version, 0) AS version,
+  coalesce(rules.slow_seconds, 0) AS slow_seconds, rules.followers_only_seconds,
+  ARRAY(SELECT account_id FROM room_roles WHERE channel_id = channel.id AND role = 'moderator') AS moderators,
+  ARRAY(SELECT account_id FROM room_roles WHERE channel_id = channel.id AND role = 'vip') AS vips,
+  ARRAY(SELECT (account_id, kind, until, reason) FROM sanctions
+        WHERE channel_id = channel.id AND {_ACTIVE} ORDER BY kind DESC, id) AS sanctions
+FROM channels AS channel LEFT JOIN room_rules AS rules ON rules.channel_id = channel.id
+WHERE channel.id = $1
+"""  # noqa: S608  # one constant of ours inside another
+
+
+async def room_rules(connection: Connection, channel_id: int) -> RoomRules | None:
+    """The rules as they are now, in one snapshot; None where there is no such channel."""
+    row = await connection.fetchrow(_RULES, channel_id)
+    if row is None:
+        return None
+    return RoomRules(
+        room_id=channel_id,
+        owner_id=row["owner_account_id"],
+        version=row["version"],
+        moderators=frozenset(row["moderators"]),
+        vips=frozenset(row["vips"]),
+        sanctions={account: Sanction(kind, _ms(until), reason) for account, kind, until, reason in row["sanctions"]},
+        slow_seconds=row["slow_seconds"],
+        followers_only_seconds=row["followers_only_seconds"],
+    )
+
+
+def unix_ms(at: datetime) -> int:
+    """The wire's time."""
+    return round(at.timestamp() * 1000)
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else unix_ms(at)
+
+
+async def rules_versions(connection: Connection, channel_ids: Sequence[int]) -> dict[int, int]:
+    """The version of each room's rules; 0 where nothing was ever changed."""
+    rows = await connection.fetch(
+        "SELECT channel_id, version FROM room_rules WHERE channel_id = ANY($1::bigint[])", list(channel_ids)
+    )
+    return dict.fromkeys(channel_ids, 0) | {row["channel_id"]: row["version"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Occupant:
+    """An account as a room knows it, with the sanction that silences it now."""
+
+    account_id: int
+    name: str
+    person: Person
+    sanction: Sanction | None
+
+
+_OCCUPANT = f"""
+SELECT account.id, account.display_name, account.site_role <> 'user' AS is_staff,
+  CASE WHEN channel.owner_account_id = account.id THEN 'owner'
+       ELSE coalesce((SELECT role FROM room_roles WHERE channel_id = channel.id AND account_id = account.id), 'member')
+  END AS role, sanction.kind, sanction.until, sanction.reason
+FROM accounts AS account CROSS JOIN channels AS channel
+LEFT JOIN LATERAL (
+  SELECT kind, until, reason FROM sanctions
+  WHERE channel_id = channel.id AND account_id = account.id AND {_ACTIVE} ORDER BY kind, id DESC LIMIT 1
+) AS sanction ON true
+WHERE channel.id = $1 AND
+"""  # noqa: S608  # as above
+_BY_ID = _OCCUPANT + "account.id = $2"
+_BY_NAME = _OCCUPANT + "lower(account.name) = lower($2) AND account.deleted_at IS NULL"
+
+
+async def occupant_by_id(connection: Connection, channel_id: int, account_id: int) -> Occupant | None:
+    """The account in this room, deleted ones too: what they said may still be removed."""
+    return _occupant(await connection.fetchrow(_BY_ID, channel_id, account_id))
+
+
+async def occupant_by_name(connection: Connection, channel_id: int, name: str) -> Occupant | None:
+    """The account of this name, in whatever case, in this room."""
+    return _occupant(await connection.fetchrow(_BY_NAME, channel_id, name))
+
+
+def _occupant(row: asyncpg.Record | None) -> Occupant | None:
+    if row is None:
+        return None
+    return Occupant(
+        account_id=row["id"],
+        name=row["display_name"],
+        person=Person(row["id"], row["role"], is_staff=row["is_staff"]),
+        sanction=None if row["kind"] is None else Sanction(row["kind"], _ms(row["until"]), row["reason"]),
+    )
+
+
+async def archived_author(connection: Connection, channel_id: int, message_id: str) -> int | None:
+    """Who said the archived message; None where there is none of this id."""
+    author: int | None = await connection.fetchval(
+        "SELECT account_id FROM chat_events WHERE channel_id = $1 AND kind = 'message' AND event->>'id' = $2",
+        channel_id,
+        message_id,
+    )
+    return author
+
+
+# -- what changes it --
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The room's lock, held to the transaction's end: the time it was taken, and the modes it found."""
+
+    at: datetime
+    modes: Modes
+
+
+async def lock_room(connection: Connection, channel_id: int) -> Lock | None:
+    """Take the room's `room_rules` row, making it if need be; None where there is no such channel."""
+    row = await connection.fetchrow(
+        """
+        INSERT INTO room_rules (channel_id) SELECT id FROM channels WHERE id = $1
+        ON CONFLICT (channel_id) DO UPDATE SET version = room_rules.version
+        RETURNING clock_timestamp() AS at, slow_seconds, followers_only_seconds
+        """,
+        channel_id,
+    )
+    if row is None:
+        return None
+    return Lock(row["at"], Modes(row["slow_seconds"], row["followers_only_seconds"]))
+
+
+async def next_version(connection: Connection, channel_id: int) -> int:
+    """Count one change of the room's rules."""
+    version: int = await connection.fetchval(
+        "UPDATE room_rules SET version = version + 1 WHERE channel_id = $1 RETURNING version", channel_id
+    )
+    return version
+
+
+async def set_sanction(
+    connection: Connection, channel_id: int, account_id: int, *, by: int, until: datetime | None, reason: str
+) -> None:
+    """A timeout until then, or a ban (None), instead of whatever was active."""
+    await lift_sanctions(connection, channel_id, account_id, by=by)
+    await connection.execute(
+        """
+        INSERT INTO sanctions (channel_id, account_id, kind, reason, created_by, until)
+        VALUES ($1, $2, CASE WHEN $3::timestamptz IS NULL THEN 'ban' ELSE 'timeout' END, $4, $5, $3)
+        """,
+        channel_id,
+        account_id,
+        until,
+        reason,
+        by,
+    )
+
+
+async def lift_sanctions(connection: Connection, channel_id: int, account_id: int, *, by: int) -> None:
+    """End what is active; the rows stay, with who lifted them and when."""
+    await connection.execute(
+        f"""
+        UPDATE sanctions SET lifted_at = now(), lifted_by = $3
+        WHERE channel_id = $1 AND account_id = $2 AND {_ACTIVE}
+        """,  # noqa: S608  # a constant of ours
+        channel_id,
+        account_id,
+        by,
+    )
+
+
+async def set_modes(connection: Connection, channel_id: int, modes: Modes) -> None:
+    """Slow and followers-only mode from here on."""
+    await connection.execute(
+        "UPDATE room_rules SET slow_seconds = $2, followers_only_seconds = $3 WHERE channel_id = $1",
+        channel_id,
+        modes.slow_seconds,
+        modes.followers_only_seconds,
+    )
+
+
+async def set_role(
+    connection: Connection, channel_id: int, account_id: int, role: GivenRole | None, *, by: int
+) -> None:
+    """Give the account the role instead of any other; None: back to member."""
+    if role is None:
+        await connection.execute(
+            "DELETE FROM room_roles WHERE channel_id = $1 AND account_id = $2", channel_id, account_id
+        )
+        return
+    await connection.execute(
+        """
+        INSERT INTO room_roles (channel_id, account_id, role, granted_by) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (channel_id, account_id)
+        DO UPDATE SET role = excluded.role, granted_by = excluded.granted_by, granted_at = now()
+        """,
+        channel_id,
+        account_id,
+        role,
+        by,
+    )

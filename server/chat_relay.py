@@ -1,0 +1,59 @@
+"""The jobs parts of the rooms' outbox: relay what a process committed and could not announce, forget what is old."""
+
+import structlog
+from prometheus_client import Counter
+from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004  # Redis' own, not Python's
+
+from chat.announcements import announce_waiting, forget_relayed, rooms_waiting
+from chat.publisher import Publisher
+from server.background import JobState, repeat
+
+LEFT_BEHIND_SECONDS = 1.0
+"""The committing process announces at once; what is older was left behind."""
+EVERY_SECONDS = 1.0
+FORGET_EVERY_SECONDS = 600.0
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+_relayed_total = Counter("leams_chat_outbox_relayed_total", "Room events that jobs had to announce.")
+
+
+async def relay_room_events(state: JobState) -> None:
+    """Announce what was left behind; two of these do no harm, for an announcement is idempotent."""
+    publisher = Publisher(state.redis)
+
+    async def once() -> bool:
+        return await relay_once(state, publisher)
+
+    await repeat("chat_relay", once, every_seconds=EVERY_SECONDS)
+
+
+async def relay_once(state: JobState, publisher: Publisher) -> bool:
+    """One pass over the rooms with something left behind; True when all went well and there may be more.
+
+    Raises:
+        RedisError: Redis is away; a room that alone is refused (its archive is full) doesn't hold up the others.
+    """
+    is_progress = False
+    async with state.db.acquire() as connection:
+        for room in await rooms_waiting(connection, older_than_seconds=LEFT_BEHIND_SECONDS):
+            try:
+                relayed = await announce_waiting(connection, publisher, room)
+            except (ConnectionError, TimeoutError):
+                raise
+            except RedisError as error:
+                _log.warning("chat_outbox_refused", room=room, error=str(error))
+            else:
+                is_progress = True
+                _relayed_total.inc(len(relayed))
+                _log.info("chat_outbox_relayed", room=room, events=len(relayed))
+    return is_progress
+
+
+async def forget_relayed_events(state: JobState) -> None:
+    """Delete relayed rows after a day."""
+
+    async def once() -> bool:
+        async with state.db.acquire() as connection:
+            return await forget_relayed(connection) > 0
+
+    await repeat("chat_outbox_forget", once, every_seconds=FORGET_EVERY_SECONDS)
