@@ -28,7 +28,12 @@ export function openDoors(http: Http) {
         http.send<Session>('/auth/register', { method: 'POST', body: { name, password }, anonymous: true }),
       login: (name: string, password: string) =>
         http.send<Session>('/auth/login', { method: 'POST', body: { name, password }, anonymous: true }),
-      refresh: () => http.send<Session>('/auth/refresh', { method: 'POST', anonymous: true }),
+      refresh: (attempt: string) =>
+        http.send<Session>('/auth/refresh', {
+          method: 'POST',
+          anonymous: true,
+          headers: { 'X-Leams-Attempt': attempt },
+        }),
       logout: () => http.send<undefined>('/auth/logout', { method: 'POST', anonymous: true }),
     },
     account: {

@@ -14,6 +14,7 @@ export interface HttpRequest {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   body?: unknown;
   query?: Record<string, string | number | undefined>;
+  headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   /** The doors that live by the refresh cookie send no access token. */
   anonymous?: boolean;
@@ -31,7 +32,7 @@ export class Http {
     try {
       return await this.exchange<T>(path, request, token);
     } catch (error) {
-      if (source === null || token === null || !(error instanceof ApiError) || error.status !== 401) throw error;
+      if (source === null || token === null || !isTokenRefused(error)) throw error;
       const fresh = await source.renew(token);
       if (fresh === null || fresh === token) throw error;
       return await this.exchange<T>(path, request, fresh);
@@ -40,7 +41,7 @@ export class Http {
 
   private async exchange<T>(path: string, request: HttpRequest, token: string | null): Promise<T> {
     // a cross-site form can't send this header, so the cookie doors demand it
-    const headers: Record<string, string> = { Accept: 'application/json', 'X-Leams': '1' };
+    const headers: Record<string, string> = { Accept: 'application/json', 'X-Leams': '1', ...request.headers };
     if (token !== null) headers['Authorization'] = `Bearer ${token}`;
     const init: RequestInit = { method: request.method ?? 'GET', headers, credentials: 'same-origin' };
     if (request.body !== undefined) {
@@ -69,4 +70,9 @@ function queryString(query: HttpRequest['query']): string {
   }
   const text = search.toString();
   return text === '' ? '' : `?${text}`;
+}
+
+/** A wrong password is a 401 as well; only these are cured by another token. */
+function isTokenRefused(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === 'token_expired' || error.code === 'bad_token');
 }

@@ -2,7 +2,7 @@ import type { Api } from '../api/doors';
 import { ApiError } from '../api/error';
 import type { TokenSource } from '../api/http';
 import type { Account, Session } from '../api/types';
-import { exclusively } from './exclusive';
+import { recall, remember } from '../preferences/storage';
 
 export type SessionState =
   | { status: 'loading'; account: null }
@@ -12,6 +12,8 @@ export type SessionState =
 type Notice = { kind: 'signedOut' } | { kind: 'session'; session: Session; at: number };
 
 const FLAG = 'leams.signedIn';
+/** The name of a try whose reply hasn't come: who repeats it under this name is no thief (60 s, `X-Leams-Attempt`). */
+const ATTEMPT = 'leams.attempt';
 /** Renewed this long before it ends; a token nearer to its end than a quarter of that is not used any more. */
 const RENEW_BEFORE_MS = 60_000;
 const RETRY_MS = [1000, 2000, 5000, 10_000, 30_000];
@@ -23,7 +25,6 @@ export class SessionKeeper implements TokenSource {
   private refreshing: Promise<string | null> | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
-  private adoptedAt = 0;
   private readonly watchers = new Set<() => void>();
   private readonly tokenListeners = new Set<(token: string | null) => void>();
   private readonly tabs: BroadcastChannel;
@@ -35,7 +36,7 @@ export class SessionKeeper implements TokenSource {
 
   /** Take up the session of the last visit, if there was one: a guest's page asks nothing. */
   start(): void {
-    if (localStorage.getItem(FLAG) === null) this.forget('none');
+    if (recall(FLAG) === null) this.forget('none');
     else void this.refresh().catch(() => undefined); // `refresh` has put the next attempt on its timer
   }
 
@@ -106,17 +107,14 @@ export class SessionKeeper implements TokenSource {
   }
 
   private async exchange(): Promise<string | null> {
-    const asked = Date.now();
     try {
-      return await exclusively('leams.refresh', async () => {
-        // another tab renewed while we waited for our turn
-        if (this.adoptedAt > asked && this.current !== null) return this.current.token;
-        const session = await this.auth.refresh();
-        this.adopt(session);
-        return session.access_token;
-      });
+      const session = await this.auth.refresh(attemptName());
+      remember(ATTEMPT, null);
+      this.adopt(session);
+      return session.access_token;
     } catch (error) {
       if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
+        remember(ATTEMPT, null);
         this.forget('expired');
         return null;
       }
@@ -129,9 +127,8 @@ export class SessionKeeper implements TokenSource {
 
   private take(session: Session, at: number): void {
     this.failures = 0;
-    this.adoptedAt = Date.now();
     this.current = { token: session.access_token, expiresAt: at + session.expires_in_seconds * 1000 };
-    localStorage.setItem(FLAG, '1');
+    remember(FLAG, '1');
     // tabs spread their renewals, and the first one's answer serves them all
     this.schedule(this.current.expiresAt - Date.now() - RENEW_BEFORE_MS * (1 + Math.random() / 2));
     this.become({ status: 'signedIn', account: session.account });
@@ -142,7 +139,7 @@ export class SessionKeeper implements TokenSource {
     clearTimeout(this.timer);
     const had = this.current !== null;
     this.current = null;
-    localStorage.removeItem(FLAG);
+    remember(FLAG, null);
     this.become({ status: 'signedOut', account: null, reason });
     if (had) for (const listener of this.tokenListeners) listener(null);
   }
@@ -161,4 +158,14 @@ export class SessionKeeper implements TokenSource {
     if (notice.kind === 'signedOut') this.forget('none');
     else this.take(notice.session, notice.at);
   }
+}
+
+/** The name of the running try: shared by tabs and kept over a reload, so a lost reply doesn't end the session. */
+function attemptName(): string {
+  const running = recall(ATTEMPT);
+  if (running !== null) return running;
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const name = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  remember(ATTEMPT, name);
+  return name;
 }

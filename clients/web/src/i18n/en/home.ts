@@ -1,1 +1,21 @@
-export const home = {} as const;
+export const home = {
+  emptyGuest: 'Sign in to get a channel of your own, then send a stream from OBS. It shows here within seconds.',
+  emptyMember: 'Yours could be the first: make a stream key on the dashboard, put it into OBS and start streaming.',
+  emptyRegister: 'Create an account',
+  emptyTitle: 'Nobody is live right now',
+  followed: 'Following',
+  goLive: 'Go live',
+  interrupted: 'Lost connection',
+  live: 'LIVE',
+  noMatchText: 'Search looks at the channel, the title and the category of everyone who is live.',
+  noMatchTitle: 'No live channel matches “{query}”',
+  others: 'More live channels',
+  showAll: 'Show all',
+  starting: 'Starting',
+  stale: 'This list could not be renewed. {reason}',
+  title: 'Live now',
+  unreachable: 'The list could not be loaded',
+  untitled: 'Untitled broadcast',
+  uptime: 'Live for {span}',
+  viewers: { one: '{count} viewer', other: '{count} viewers' },
+} as const;
