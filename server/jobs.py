@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 import structlog
 
 from server.background import JobState, Part
+from server.chat_archiver import archive_chat
+from server.chat_relay import forget_relayed_events, relay_room_events
 from server.db.pool import open_pool
 from server.db.schema import require_current
 from server.lifespan import open_redis
@@ -16,8 +18,7 @@ from server.settings import Settings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (archive_chat, relay_room_events, forget_relayed_events)
 
 
 async def run_jobs(settings: Settings) -> None:
