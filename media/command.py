@@ -1,0 +1,84 @@
+"""FFmpeg's arguments for a plan.  Pure.
+
+One decode, split, n encodes; every rendition leaves as fragmented MP4 on a descriptor of its own, a fragment a frame:
+the packager decides where parts and segments end.  `-copyts` and one common offset keep the renditions' clocks equal
+to the tick and free of negative times, which `tfdt` can't hold.
+"""
+
+from collections.abc import Mapping
+
+from media.ladder import AUDIO, AUDIO_KBPS, AUDIO_RATE_HZ, SEGMENT_SECONDS, Plan, Rung
+
+OFFSET_SECONDS = 10
+"""Where media time begins in each run: the input's 0."""
+VIDEO_TIMESCALE = 90_000
+THUMBNAIL_SECONDS = 10
+THUMBNAIL_WIDTH_PX = 640
+THUMBNAIL = "thumbnail"
+PROGRESS = "progress"
+
+_COPIED = ["-map", "0:v:0", "-c:v", "copy", "-video_track_timescale", str(VIDEO_TIMESCALE)]
+_MP4 = (
+    *("-output_ts_offset", str(OFFSET_SECONDS), "-use_editlist", "0", "-avoid_negative_ts", "disabled"),
+    *("-movflags", "empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer"),
+    *("-flush_packets", "1", "-f", "mp4"),
+)
+
+
+def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int]) -> list[str]:
+    """The whole argv; FLV comes in on standard input.
+
+    `descriptors` names the open write ends: one for each rung, `audio`, `progress`, and with video `thumbnail`.
+    """
+    argv = [ffmpeg, "-hide_banner", "-loglevel", "warning", "-nostats"]
+    argv += ["-progress", f"pipe:{descriptors[PROGRESS]}", "-stats_period", "0.5"]
+    argv += ["-copyts", "-probesize", "2000000", "-analyzeduration", "300000", "-threads", "2"]
+    encoded = [rung for rung in plan.video if not rung.is_copied]
+    if plan.video and not encoded:
+        argv += ["-skip_frame", "nokey"]  # decoding serves the thumbnails alone
+    argv += ["-f", "flv", "-i", "pipe:0"]
+    if plan.video:
+        argv += ["-filter_complex", _graph(encoded)]
+    for rung in plan.video:
+        argv += _COPIED if rung.is_copied else _encoded(rung, follows_source_keys=plan.follows_source_keys)
+        argv += [*_MP4, f"pipe:{descriptors[rung.name]}"]
+    argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{AUDIO_KBPS}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
+    argv += ["-af", "aresample=async=1000:first_pts=0", *_MP4, f"pipe:{descriptors[AUDIO]}"]
+    if plan.video:
+        argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-q:v", "5", "-fps_mode", "passthrough"]
+        argv += ["-flush_packets", "1", "-f", "image2pipe", f"pipe:{descriptors[THUMBNAIL]}"]
+    return argv
+
+
+def _graph(encoded: list[Rung]) -> str:
+    branches = "".join(f"[s{place}]" for place in range(len(encoded) + 1))
+    chains = [f"[0:v:0]split={len(encoded) + 1}{branches}"]
+    for place, rung in enumerate(encoded):
+        scale = f"scale={rung.width}:{rung.height}:flags=bilinear"
+        chains.append(f"[s{place}]fps={_rate(rung.fps)},{scale},format=yuv420p,setsar=1[{rung.name}]")
+    spaced = f"isnan(prev_selected_t)+gte(t-prev_selected_t,{THUMBNAIL_SECONDS})"
+    shrunk = f"scale='min({THUMBNAIL_WIDTH_PX},iw)':-2:flags=bilinear:out_range=full,format=yuvj420p"
+    chains.append(f"[s{len(encoded)}]select='key*({spaced})',{shrunk}[{THUMBNAIL}]")
+    return ";".join(chains)
+
+
+def _rate(fps: float) -> str:
+    """29.97 and its kin are fractions; everything near a whole number is that number."""
+    whole = round(fps)
+    if abs(fps - whole) < 0.01:
+        return str(whole)
+    if abs(fps - whole * 1000 / 1001) < 0.02:
+        return f"{whole * 1000}/1001"
+    return f"{fps:.3f}"
+
+
+def _encoded(rung: Rung, *, follows_source_keys: bool) -> list[str]:
+    keys = "source" if follows_source_keys else f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
+    longest = round(rung.fps * SEGMENT_SECONDS * 2)
+    return [
+        *("-map", f"[{rung.name}]", "-c:v", "libx264", "-preset", rung.preset, "-profile:v", "high"),
+        *("-threads", "2" if rung.height > 400 else "1", "-bf", "0", "-g", str(longest)),
+        *("-b:v", f"{rung.kbps}k", "-maxrate", f"{round(rung.kbps * 1.1)}k", "-bufsize", f"{round(rung.kbps * 1.5)}k"),
+        *("-x264-params", "scenecut=0:open-gop=0:rc-lookahead=10:sync-lookahead=0:force-cfr=1"),
+        *("-force_key_frames", keys, "-forced-idr", "1", "-video_track_timescale", str(VIDEO_TIMESCALE)),
+    ]
