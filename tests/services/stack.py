@@ -33,6 +33,7 @@ class Stack:
     var: Path
     url: str
     rtmp: str
+    redis_url: str
     admin_password: str
     stream_key: str
     """A key of the channel `admin`."""
@@ -77,6 +78,7 @@ def running_stack(*flags: str, environment: dict[str, str] | None = None) -> Ite
                 var=var,
                 url=f"http://127.0.0.1:{port}",
                 rtmp=f"rtmp://127.0.0.1:{rtmp_port}/live",
+                redis_url=f"redis://127.0.0.1:{internal + PORTS.index('redis')}/0",
                 admin_password=secrets["admin_password"],
                 stream_key=secrets["stream_key"],
             )

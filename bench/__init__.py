@@ -1,0 +1,1 @@
+"""Benchmarks: each prints figures as JSON on its last line; bench/README.md tells how to read them."""
