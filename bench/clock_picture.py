@@ -10,7 +10,7 @@ TICK_SECONDS = 0.02
 
 
 def clock_picture_command(picture: Picture, address: str) -> list[str]:
-    """Publish the picture with its clock; `time(0)` is the wall clock when the frame is made (ffmpeg-utils, Expressions)."""
+    """Publish the picture with its clock: `time(0)` is the wall clock of the frame (ffmpeg-utils, Expressions)."""
     square = picture.width // BITS
     ticks = f"mod(floor(time(0)/{TICK_SECONDS})\\,{2**BITS})"
     boxes = [f"drawbox=x=0:y=0:w=iw:h={square}:color=black:t=fill"]
