@@ -56,9 +56,11 @@ class Stack:
 @contextmanager
 def running_stack(*flags: str, environment: dict[str, str] | None = None) -> Iterator[Stack]:
     """Start the platform, wait for its greeting, stop it."""
-    var = Path(tempfile.mkdtemp(prefix="leams-stack-"))
-    var.chmod(0o755)
-    own_state(var)
+    with state_folder() as var:
+        yield from _run_in(var, flags, environment or {})
+
+
+def _run_in(var: Path, flags: tuple[str, ...], environment: dict[str, str]) -> Iterator[Stack]:
     port, rtmp_port, internal = free_port(), free_port(), free_ports(len(PORTS))
     env = {
         "LEAMS_VAR": str(var),
@@ -67,7 +69,7 @@ def running_stack(*flags: str, environment: dict[str, str] | None = None) -> Ite
         "LEAMS_INTERNAL_PORTS": str(internal),
         "PYTHONPATH": str(ROOT),
         "HOME": str(var),
-        **(environment or {}),
+        **environment,
     }
     log = var / "log/run.log"
     try:
@@ -85,6 +87,17 @@ def running_stack(*flags: str, environment: dict[str, str] | None = None) -> Ite
     finally:
         if keep := os.environ.get("LEAMS_KEEP_LOGS"):
             shutil.copytree(var / "log", keep, dirs_exist_ok=True)
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """A `var` as provisioning leaves it, removed at the end."""
+    var = Path(tempfile.mkdtemp(prefix="leams-stack-"))
+    var.chmod(0o755)
+    own_state(var)
+    try:
+        yield var
+    finally:
         shutil.rmtree(var, ignore_errors=True)
 
 

@@ -1,0 +1,83 @@
+"""What `./run` promises the person at the terminal."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.services.processes import wait_until
+from tests.services.stack import ROOT, Stack, running_stack, state_folder
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def start_with(var: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "workbench.up", "--no-demo"],
+        env={**os.environ, "LEAMS_VAR": str(var), "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_greeting_says_everything_and_sigterm_ends_every_process() -> None:
+    """Addresses, key, admin and password are printed; after SIGTERM no process is left."""
+    with running_stack("--no-demo") as stack:
+        greeting = (stack.var / "log/run.log").read_text()
+        for word in (stack.url, stack.rtmp, stack.stream_key, "admin", stack.admin_password, "Ctrl-C"):
+            assert word in greeting
+        pids = stack.pids()
+        assert {"postgres", "redis", "web_1", "jobs", "transcoder_1", "transcoder_2", "nginx_ingest"} <= set(pids)
+    wait_until(lambda: not any(is_alive(pid) for pid in pids.values()), "every process to end")
+
+
+def test_the_demo_channel_is_live_through_the_front_door() -> None:
+    """With the demo the channel `demo` goes live like any other."""
+    with running_stack() as stack:
+
+        def live() -> bool:
+            return bool(httpx.get(f"{stack.url}/api/v1/channels/demo").json()["live"] == "live")
+
+        wait_until(live, "the demo to be live")
+
+
+def test_killing_the_supervisor_ends_its_children() -> None:
+    """Children die with the supervisor, however it dies."""
+    with running_stack("--no-demo") as stack:
+        pids = stack.pids()
+        os.kill(supervisor_of(stack), signal.SIGKILL)
+        wait_until(lambda: not any(is_alive(pid) for pid in pids.values()), "every process to end")
+
+
+def supervisor_of(stack: Stack) -> int:
+    status = Path(f"/proc/{stack.pids()['redis']}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:")))
+
+
+@pytest.mark.parametrize("variable", ["LEAMS_PORT", "LEAMS_RTMP_PORT"])
+def test_a_port_in_use_is_one_line_with_its_variable(variable: str) -> None:
+    """The line names the port and the variable that moves it."""
+    with state_folder() as var, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = start_with(var, **{variable: port})
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"./run: port {port} is in use: stop what holds it, or set {variable} to another"
+    ]
+
+
+def test_a_second_run_on_the_same_state_is_refused() -> None:
+    """Two supervisors never share a folder."""
+    with running_stack("--no-demo") as stack:
+        done = start_with(stack.var)
+    assert done.returncode == 1
+    assert "already runs" in done.stderr
