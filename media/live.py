@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from media.jobs import wake_channel, window_key
-from media.window import MediaWindow, Rendition, finish
+from media.window import Live, MediaWindow, Rendition, finish
 
 LIFE_MS = 24 * 3600 * 1000
 """A window that nobody writes, claims or ends for so long is forgotten."""
@@ -34,18 +34,6 @@ def _script(name: str) -> str:
 
 
 _claim_text, _window_text, _end_text = _script("claim"), _script("window"), _script("end")
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """Everything that a broadcast's playlists say."""
-
-    generation: int
-    renditions: tuple[Rendition, ...]
-    """In the multivariant playlist, in its order; empty until the source was understood."""
-    windows: Mapping[str, MediaWindow]
-    """By the rendition's name; a rendition that left the multivariant playlist keeps its window."""
-    is_ended: bool = False
 
 
 NOTHING = Live(0, (), {})

@@ -4,6 +4,8 @@ One `MediaWindow` a rendition: `append` gives each segment its place, `resume` m
 carry as DISCONTINUITY, `finish` closes it.  Source: RFC 8216bis §6.2.1 and §6.2.2.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -45,6 +47,8 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str = "und"
     label: str = ""
     """NAME of an audio rendition."""
+    channels: int = 0
+    """Of sound; 0: not said."""
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -120,6 +124,18 @@ class MediaWindow(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.counted_segments < AVERAGE_AFTER_SEGMENTS or not self.counted_us:
             return 0
         return -(-self.counted_bytes * 8_000_000 // self.counted_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Everything that a broadcast's playlists say."""
+
+    generation: int
+    renditions: tuple[Rendition, ...]
+    """In the multivariant playlist, in its order; empty until the source was understood."""
+    windows: Mapping[str, MediaWindow]
+    """By the rendition's name; a rendition that left the multivariant playlist keeps its window."""
+    is_ended: bool = False
 
 
 def append(window: MediaWindow, segment: Segment) -> MediaWindow:
