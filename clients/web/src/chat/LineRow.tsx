@@ -1,0 +1,127 @@
+import { memo, useState, type FocusEvent, type ReactNode } from 'react';
+import { useI18n } from '../i18n/context';
+import { Actions } from './Actions';
+import { canReach } from './commands';
+import type { Line, MessageLine } from './lines';
+import { MessageText } from './MessageText';
+import { Badge, hueStyle } from './Name';
+import { noticeOf } from './notice';
+import type { Pending } from './room';
+import type { Author, Role } from './wire';
+
+/** Who looks at the lines, and what the lines may ask for. */
+export interface Reader {
+  me: Author | null;
+  role: Role;
+  onAuthor: (author: Author, messageId: string) => void;
+  onSay: (command: string) => void;
+}
+
+export const LineRow = memo(function LineRow({ line, reader }: { line: Line; reader: Reader }) {
+  const { t, span } = useI18n();
+  switch (line.kind) {
+    case 'message':
+      return line.removed === 'no' ? <Said line={line} reader={reader} /> : <Removed line={line} />;
+    case 'notice':
+      return (
+        <p className="chat-line chat-notice">
+          <Time at_ms={line.at_ms} />
+          {t(...noticeOf(line, span))}
+        </p>
+      );
+    case 'told':
+      return <p className="chat-line chat-told">{line.text}</p>;
+    case 'divider':
+      return (
+        <p className="chat-line chat-divider">
+          <span>{t('chat.joinedHere')}</span>
+        </p>
+      );
+  }
+});
+
+function Said({ line, reader }: { line: MessageLine; reader: Reader }) {
+  const [isNear, setNear] = useState(false);
+  const { author } = line;
+  const isMine = author.id === reader.me?.id;
+  const hasActions = isNear && !isMine && canReach(reader.role, author.role);
+  const mentionsMe = reader.me !== null && line.text.toLowerCase().includes(`@${reader.me.name.toLowerCase()}`);
+  const onBlur = (event: FocusEvent<HTMLDivElement>) => {
+    if (!event.currentTarget.contains(event.relatedTarget)) setNear(false);
+  };
+  return (
+    <div
+      className={mentionsMe ? 'chat-line chat-line-mine' : 'chat-line'}
+      onPointerEnter={() => setNear(true)}
+      onPointerLeave={() => setNear(false)}
+      onFocus={() => setNear(true)}
+      onBlur={onBlur}
+    >
+      <Time at_ms={line.at_ms} />
+      <Badge role={author.role} />
+      <button
+        type="button"
+        tabIndex={-1}
+        className="chat-name"
+        style={hueStyle(author.name)}
+        onClick={() => reader.onAuthor(author, line.id)}
+      >
+        {author.name}
+      </button>
+      <Body text={line.text} me={line.me} author={author.name} reader={reader} />
+      {hasActions && <Actions name={author.name} messageId={line.id} onSay={reader.onSay} />}
+    </div>
+  );
+}
+
+function Body({ text, me, author, reader }: { text: string; me: boolean; author: string; reader: Reader }): ReactNode {
+  const content = <MessageText text={text} me={reader.me?.name ?? null} />;
+  if (!me) return <span className="chat-text">: {content}</span>;
+  return (
+    <span className="chat-text chat-me" style={hueStyle(author)}>
+      {' '}
+      {content}
+    </span>
+  );
+}
+
+function Removed({ line }: { line: MessageLine }) {
+  const { t } = useI18n();
+  return (
+    <div className="chat-line">
+      <Time at_ms={line.at_ms} />
+      <span className="chat-name" style={hueStyle(line.author.name)}>
+        {line.author.name}
+      </span>
+      <span className="chat-removed">
+        : {t(line.removed === 'deleted' ? 'chat.removedDeleted' : 'chat.removedCleared')}
+      </span>
+    </div>
+  );
+}
+
+export function PendingRow({ pending, reader }: { pending: Pending; reader: Reader }) {
+  const { t } = useI18n();
+  const name = reader.me?.name ?? '';
+  const isMe = pending.text.startsWith('/me ');
+  return (
+    <div className="chat-line chat-pending">
+      <Badge role={reader.role} />
+      <span className="chat-name" style={hueStyle(name)}>
+        {name}
+      </span>
+      <Body text={isMe ? pending.text.slice(4) : pending.text} me={isMe} author={name} reader={reader} />
+      <span className="visually-hidden"> {t('chat.pending')}</span>
+    </div>
+  );
+}
+
+function Time({ at_ms }: { at_ms: number }) {
+  const { language, moment } = useI18n();
+  const short = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' }).format(at_ms);
+  return (
+    <time className="chat-time" dateTime={new Date(at_ms).toISOString()} title={moment(at_ms)}>
+      {short}
+    </time>
+  );
+}

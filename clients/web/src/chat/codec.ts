@@ -1,0 +1,191 @@
+/** Frames to bytes and back, in both encodings of the wire.  Pure.  Unknown fields are passed over. */
+
+import { decode as unpack, encode as pack } from '@msgpack/msgpack';
+import { asFields, flag, integer, integerOrNull, listOf, oneOf, text, textOrNull, WireFault, type Fields } from './reading';
+import type { Author, ClientFrame, Encoding, Event, Logged, Modes, Restriction, Role, RoomLive, ServerFrame } from './wire';
+
+/** A frame from the server: a recovery of a thousand messages is well below. */
+const FRAME_MAX_BYTES = 4 * 1024 * 1024;
+const EVENTS_MAX = 5000;
+const ROLES: readonly Role[] = ['owner', 'moderator', 'vip', 'member', 'guest'];
+const LIVE: readonly RoomLive[] = ['offline', 'starting', 'live', 'interrupted', 'ended'];
+
+export function encode(frame: ClientFrame, encoding: Encoding): string | Uint8Array<ArrayBuffer> {
+  return encoding === 'leams.v1.json' ? JSON.stringify(frame) : pack(frame, { ignoreUndefined: true });
+}
+
+/**
+ * Read a server's frame; null for one that a newer server may know and we don't.
+ * Raises WireFault: not the encoding, not the schema, or larger than any honest frame.
+ */
+export function decode(data: string | ArrayBuffer | Uint8Array, encoding: Encoding): ServerFrame | null {
+  const size = typeof data === 'string' ? data.length : data.byteLength;
+  if (size > FRAME_MAX_BYTES) throw new WireFault(`a frame of ${size} bytes`);
+  return readFrame(asFields(parse(data, encoding), 'frame'));
+}
+
+function parse(data: string | ArrayBuffer | Uint8Array, encoding: Encoding): unknown {
+  try {
+    if (encoding === 'leams.v1.json') {
+      return JSON.parse(typeof data === 'string' ? data : new TextDecoder('utf-8', { fatal: true }).decode(data));
+    }
+    if (typeof data === 'string') throw new WireFault('text in a binary encoding');
+    return unpack(data, { maxArrayLength: EVENTS_MAX, maxMapLength: 64 });
+  } catch (error) {
+    throw error instanceof WireFault ? error : new WireFault(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readFrame(f: Fields): ServerFrame | null {
+  switch (text(f, 't')) {
+    case 'welcome':
+      return {
+        t: 'welcome',
+        id: integer(f, 'id'),
+        session: text(f, 'session'),
+        server_time_ms: integer(f, 'server_time_ms'),
+        ping_seconds: integer(f, 'ping_seconds'),
+        account: f['account'] === undefined || f['account'] === null ? null : author(f['account']),
+        expires_in_seconds: integerOrNull(f, 'expires_in_seconds'),
+        frame_max_bytes: integer(f, 'frame_max_bytes', 16 * 1024),
+        text_max_chars: integer(f, 'text_max_chars', 500),
+      };
+    case 'joined':
+      return {
+        t: 'joined',
+        id: integer(f, 'id'),
+        room: text(f, 'room'),
+        ...position(f),
+        events: listOf(f, 'events', EVENTS_MAX, logged),
+        recovered: flag(f, 'recovered'),
+        role: oneOf(f, 'role', ROLES, 'guest'),
+        modes: f['modes'] === undefined ? modes({}) : modes(asFields(f['modes'], 'modes')),
+        restriction: restriction(f['restriction']),
+        chatters: integer(f, 'chatters', 0),
+        viewers: integer(f, 'viewers', 0),
+      };
+    case 'left':
+      return { t: 'left', id: integer(f, 'id'), room: text(f, 'room') };
+    case 'history':
+      return {
+        t: 'history',
+        id: integer(f, 'id'),
+        room: text(f, 'room'),
+        events: listOf(f, 'events', EVENTS_MAX, logged),
+        complete: flag(f, 'complete'),
+      };
+    case 'ack':
+      return {
+        t: 'ack',
+        id: integer(f, 'id'),
+        room: text(f, 'room'),
+        nonce: text(f, 'nonce'),
+        epoch: text(f, 'epoch', ''),
+        offset: integer(f, 'offset', 0),
+        text: text(f, 'text', ''),
+      };
+    case 'error':
+      return {
+        t: 'error',
+        id: integer(f, 'id'),
+        code: text(f, 'code'),
+        message: text(f, 'message'),
+        temporary: flag(f, 'temporary'),
+        retry_after_ms: integerOrNull(f, 'retry_after_ms'),
+        field: textOrNull(f, 'field'),
+        room: textOrNull(f, 'room'),
+        nonce: textOrNull(f, 'nonce'),
+      };
+    case 'event':
+      return { t: 'event', room: text(f, 'room'), ...position(f), event: event(f['event']) };
+    case 'info':
+      return {
+        t: 'info',
+        room: text(f, 'room'),
+        viewers: integer(f, 'viewers', 0),
+        chatters: integer(f, 'chatters', 0),
+        live: oneOf(f, 'live', LIVE, 'offline'),
+        broadcast: textOrNull(f, 'broadcast'),
+        title: text(f, 'title', ''),
+        category: text(f, 'category', ''),
+        since_ms: integerOrNull(f, 'since_ms'),
+        grace_until_ms: integerOrNull(f, 'grace_until_ms'),
+      };
+    case 'you':
+      return {
+        t: 'you',
+        room: text(f, 'room'),
+        role: oneOf(f, 'role', ROLES),
+        restriction: restriction(f['restriction']),
+      };
+    case 'reload':
+      return { t: 'reload', room: text(f, 'room'), epoch: text(f, 'epoch') };
+    case 'reconnect':
+      return { t: 'reconnect', after_ms: integer(f, 'after_ms') };
+    case 'pong':
+      return { t: 'pong', id: integer(f, 'id') };
+    default:
+      return null;
+  }
+}
+
+function logged(value: unknown): Logged {
+  const f = asFields(value, 'logged');
+  return { offset: integer(f, 'offset'), event: event(f['event']) };
+}
+
+function event(value: unknown): Event {
+  const f = asFields(value, 'event');
+  const at_ms = integer(f, 'at_ms');
+  switch (text(f, 't')) {
+    case 'message':
+      return {
+        t: 'message',
+        id: text(f, 'id'),
+        at_ms,
+        author: author(f['author']),
+        text: text(f, 'text'),
+        me: flag(f, 'me'),
+        nonce: text(f, 'nonce', ''),
+      };
+    case 'deleted':
+      return { t: 'deleted', at_ms, message_id: text(f, 'message_id'), by: author(f['by']) };
+    case 'user_cleared':
+      return {
+        t: 'user_cleared',
+        at_ms,
+        ...account(f),
+        by: author(f['by']),
+        seconds: integerOrNull(f, 'seconds'),
+        reason: text(f, 'reason', ''),
+      };
+    case 'user_restored':
+      return { t: 'user_restored', at_ms, ...account(f), by: author(f['by']) };
+    case 'room_cleared':
+      return { t: 'room_cleared', at_ms, by: author(f['by']) };
+    case 'modes':
+      return { t: 'modes', at_ms, by: author(f['by']), ...modes(f) };
+    case 'role':
+      return { t: 'role', at_ms, ...account(f), role: oneOf(f, 'role', ROLES), by: author(f['by']) };
+    default:
+      return { t: 'unknown', at_ms };
+  }
+}
+
+const position = (f: Fields) => ({ epoch: text(f, 'epoch'), offset: integer(f, 'offset') });
+const account = (f: Fields) => ({ account_id: integer(f, 'account_id'), name: text(f, 'name') });
+
+function author(value: unknown): Author {
+  const f = asFields(value, 'author');
+  return { id: integer(f, 'id'), name: text(f, 'name'), role: oneOf(f, 'role', ROLES, 'member') };
+}
+
+function modes(f: Fields): Modes {
+  return { slow_seconds: integer(f, 'slow_seconds', 0), followers_only_seconds: integerOrNull(f, 'followers_only_seconds') };
+}
+
+function restriction(value: unknown): Restriction | null {
+  if (value === undefined || value === null) return null;
+  const f = asFields(value, 'restriction');
+  return { code: text(f, 'code'), until_ms: integerOrNull(f, 'until_ms'), reason: text(f, 'reason', '') };
+}

@@ -1,0 +1,73 @@
+/** The lines of a chat and what an event does to them.  Pure but for the array it is given to change. */
+
+import type { Author, Event, Message, ModesChanged, RoleChanged, UserCleared, UserRestored, RoomCleared } from './wire';
+
+export const LINES_MAX = 500;
+/** While one reads above, lines wait below: so many, then newer ones are only counted. */
+export const HELD_MAX = 2000;
+
+export interface MessageLine {
+  kind: 'message';
+  key: string;
+  id: string;
+  at_ms: number;
+  author: Author;
+  text: string;
+  me: boolean;
+  removed: 'no' | 'deleted' | 'cleared';
+}
+
+export interface NoticeLine {
+  kind: 'notice';
+  key: string;
+  at_ms: number;
+  event: UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged;
+}
+
+/** Something told to this page alone: the answer to a command. */
+export interface ToldLine {
+  kind: 'told';
+  key: string;
+  at_ms: number;
+  text: string;
+}
+
+export interface DividerLine {
+  kind: 'divider';
+  key: string;
+  at_ms: number;
+}
+
+export type Line = MessageLine | NoticeLine | ToldLine | DividerLine;
+
+export function messageLine(key: string, message: Message): MessageLine {
+  const { id, at_ms, author, text, me } = message;
+  return { kind: 'message', key, id, at_ms, author, text, me, removed: 'no' };
+}
+
+/** What the event adds to the list, if anything. */
+export function lineOf(key: string, event: Event): Line | null {
+  switch (event.t) {
+    case 'message':
+      return messageLine(key, event);
+    case 'deleted':
+    case 'unknown':
+      return null;
+    default:
+      return { kind: 'notice', key, at_ms: event.at_ms, event };
+  }
+}
+
+/** Mark in place what the event removed. */
+export function redact(lines: Line[], event: Event): void {
+  if (event.t === 'deleted') mark(lines, 'deleted', (line) => line.id === event.message_id);
+  else if (event.t === 'user_cleared') mark(lines, 'cleared', (line) => line.author.id === event.account_id);
+  else if (event.t === 'room_cleared') mark(lines, 'cleared', () => true);
+}
+
+function mark(lines: Line[], removed: 'deleted' | 'cleared', hits: (line: MessageLine) => boolean): void {
+  for (const [index, line] of lines.entries()) {
+    // a removed text is not kept in memory either
+    if (line.kind === 'message' && line.removed === 'no' && hits(line)) lines[index] = { ...line, text: '', removed };
+  }
+}
