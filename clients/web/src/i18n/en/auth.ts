@@ -1,1 +1,22 @@
-export const auth = {} as const;
+export const auth = {
+  closedText: 'Whoever runs this site makes the accounts. Without one you can still watch and read the chat.',
+  closedTitle: 'Registration is closed',
+  confirmMismatch: 'The two passwords differ.',
+  forcedText: 'Your password was set by somebody else. Choose one that only you know, then go on.',
+  forcedTitle: 'Choose a new password',
+  haveAccount: 'You have an account?',
+  name: 'Name',
+  nameHint: '3 to 25 letters a–z, digits or _. It is also your channel’s address.',
+  nameRequired: 'Enter your name.',
+  newPassword: 'New password',
+  noAccount: 'New here?',
+  oneTimePassword: 'One-time password',
+  password: 'Password',
+  passwordHint: '8 characters or more. A few words are easy to remember.',
+  passwordRequired: 'Enter your password.',
+  register: 'Create an account',
+  registerTitle: 'Create your account',
+  repeatPassword: 'New password again',
+  signInTitle: 'Sign in',
+  waitSeconds: { one: 'Wait {count} second', other: 'Wait {count} seconds' },
+} as const;

@@ -1,1 +1,30 @@
-export const settings = {} as const;
+import type { Translated } from '../catalogue';
+import type { settings as en } from '../en/settings';
+
+export const settings: Translated<typeof en> = {
+  accountSince: 'С нами с {date}',
+  changePassword: 'Сменить пароль',
+  confirmDelete: 'Удалить мой аккаунт навсегда',
+  currentPassword: 'Текущий пароль',
+  current: 'Это устройство',
+  deleteAccount: 'Удалить аккаунт…',
+  deleteTitle: 'Удаление аккаунта',
+  deleteWarning: 'Вместе с ним исчезнут канал, ключи трансляции и подписки, а идущий эфир закончится. Отменить это нельзя.',
+  deleted: 'Ваш аккаунт удалён.',
+  endSession: 'Завершить',
+  endSessionOf: 'Завершить сеанс: {device}',
+  everywhere: 'Выйти везде',
+  everywhereText: 'Сеансы закончатся на всех устройствах, и на этом тоже.',
+  lastUsed: 'Последний вход: {ago}',
+  language: 'Язык',
+  look: 'Язык и тема',
+  password: 'Пароль',
+  passwordChanged: 'Пароль изменён. Остальные сеансы завершены.',
+  passwordText: 'При смене пароля сеансы на других устройствах завершатся.',
+  sessions: 'Где вы вошли',
+  sessionEnded: 'Сеанс завершён.',
+  signedOutEverywhere: 'Вы вышли на всех устройствах.',
+  since: 'Вход: {ago}',
+  title: 'Настройки',
+  unknownDevice: 'Неизвестное устройство',
+};
