@@ -5,10 +5,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import TypedDict
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from starlette.applications import Starlette
 
 from server.auth.passwords import Passwords, open_passwords
 from server.auth.signing_keys import AccessTokens
+from server.broadcasts.control import Control, open_control
+from server.chat_ws import Chat, open_chat
 from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
 from server.ratelimit import RateLimiter
@@ -21,9 +25,11 @@ class AppState(TypedDict):
     settings: Settings
     db: Pool
     redis: Redis
+    control: Control
     tokens: AccessTokens
     passwords: Passwords
     limits: RateLimiter
+    chat: Chat
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -31,7 +37,13 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
 
 def open_redis(redis_url: str) -> Redis:
     """A Redis client whose commands fail within a second: senders must learn of trouble at once."""
-    return Redis.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0, protocol=3)
+    return Redis.from_url(
+        redis_url,
+        socket_timeout=1.0,
+        socket_connect_timeout=1.0,
+        protocol=3,
+        retry=Retry(NoBackoff(), 1),  # at once: a pooled connection may have died with the last Redis
+    )
 
 
 def lifespan_for(settings: Settings) -> Lifespan:
@@ -50,9 +62,11 @@ def lifespan_for(settings: Settings) -> Lifespan:
                 settings=settings,
                 db=db,
                 redis=redis,
+                control=await stack.enter_async_context(open_control(settings, db, redis)),
                 tokens=tokens,
                 passwords=stack.enter_context(open_passwords()),
                 limits=RateLimiter(redis),
+                chat=await stack.enter_async_context(open_chat(db, redis, tokens)),
             )
 
     return lifespan

@@ -35,9 +35,9 @@ def parse_hook_call(body: bytes) -> HookCall | None:
     if len(body) > BODY_MAX_BYTES:
         return None
     first: dict[bytes, bytes] = {}
-    for field in body.split(b"&", _FIELDS_MAX)[:_FIELDS_MAX]:
-        name, _, value = field.partition(b"=")
-        first.setdefault(name, value)
+    for given in body.split(b"&", _FIELDS_MAX)[:_FIELDS_MAX]:
+        label, _, value = given.partition(b"=")
+        first.setdefault(label, value)
     call, app, name, address, client_id = (
         _text(first.get(field, b"")) for field in (b"call", b"app", b"name", b"addr", b"clientid")
     )

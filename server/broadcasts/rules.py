@@ -1,0 +1,157 @@
+"""What the rows, the ingest and the store should agree on, and what to do where they don't.  Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from media.broadcast import PUBLISHING, Broadcast, Refusal, Session
+from server.broadcasts.statistics import Stream
+
+POLL_SECONDS = 2.0
+SETTLE_SECONDS = 3.0
+"""A session let in so lately may not be on the statistics page yet: nginx acts after the hook's answer."""
+SILENT_SECONDS = 8.0
+"""An encoder that delivered nothing for so long is dropped; with the poll it is gone within 10 s."""
+JOB_AFTER_SECONDS = 1.0
+"""An encoder that no worker has taken by then gets its job sent again."""
+JOB_AGAIN_SECONDS = 4.0
+AWAY_SECONDS = 10.0
+"""A statistics page that is away for so long means that nobody publishes."""
+ENDED_KEPT_SECONDS = 3600.0
+"""How long the last window of an ended broadcast can still be fetched."""
+
+REFUSAL_WORDS: Mapping[Refusal, str] = {
+    Refusal.ALREADY_LIVE: "A second encoder tried to publish while the first was still delivering; it was refused.",
+    Refusal.TOO_MANY_TAKEOVERS: "Two encoders are fighting for this channel; the newcomer was refused for a minute.",
+    Refusal.INGEST_UNREACHABLE: "The ingest did not say who is publishing, so a new encoder was refused.",
+    Refusal.BLOCKED: "An encoder tried to publish right after the broadcast was stopped; it may try again shortly.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How far a stream had come when it last moved."""
+
+    session: Session | None
+    bytes_in: int
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoseEncoder:
+    """The row has an encoder that the ingest doesn't have."""
+
+    public_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindEncoder:
+    """The ingest has another encoder than the row."""
+
+    public_id: str
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class DropEncoder:
+    """An encoder that may not publish, or that delivers nothing."""
+
+    name: str
+    session: Session
+    is_silent: bool
+
+
+Mend = LoseEncoder | FindEncoder | DropEncoder
+
+
+def watch(streams: Mapping[str, Stream], seen: Mapping[str, Seen], now: float) -> dict[str, Seen]:
+    """What is known of every stream after one more look."""
+    after = {}
+    for name, stream in streams.items():
+        before = seen.get(name)
+        stands_still = before and (before.session, before.bytes_in) == (stream.publisher, stream.bytes_in)
+        after[name] = before if before and stands_still else Seen(stream.publisher, stream.bytes_in, now)
+    return after
+
+
+def silence(stream: Stream, seen: Seen | None, now: float) -> float:
+    """For how many seconds the stream is known to have delivered nothing: 0 unless it stands where it was seen."""
+    if seen is None or (seen.session, seen.bytes_in) != (stream.publisher, stream.bytes_in):
+        return 0.0
+    return max(0.0, now - seen.changed_at)
+
+
+def compare(
+    open_broadcasts: Iterable[Broadcast], streams: Mapping[str, Stream], seen: Mapping[str, Seen], now: float
+) -> list[Mend]:
+    """Where rows and ingest differ; `streams` was read before the rows, so an unknown publisher is a stranger."""
+    mends: list[Mend] = []
+    by_id = {broadcast.public_id: broadcast for broadcast in open_broadcasts}
+    for name, stream in streams.items():
+        if stream.publisher is None:
+            continue
+        broadcast = by_id.get(name)
+        if broadcast is None or (broadcast.state not in PUBLISHING and now - broadcast.since >= SETTLE_SECONDS):
+            mends.append(DropEncoder(name, stream.publisher, is_silent=False))
+        elif now - seen[name].changed_at >= SILENT_SECONDS:
+            mends.append(DropEncoder(name, stream.publisher, is_silent=True))
+        elif broadcast.state in PUBLISHING and stream.publisher != broadcast.session and _is_settled(broadcast, now):
+            mends.append(FindEncoder(name, stream.publisher))
+    for broadcast in by_id.values():
+        stream_now = streams.get(broadcast.public_id)
+        is_there = stream_now is not None and stream_now.publisher is not None
+        if broadcast.state in PUBLISHING and not is_there and _is_settled(broadcast, now):
+            mends.append(LoseEncoder(broadcast.public_id))
+    return mends
+
+
+def lacks_job(broadcast: Broadcast, *, is_leased: bool, sent_at: float | None, now: float) -> bool:
+    """Is an encoder publishing to nobody, and was the job not sent just now?"""
+    return (
+        broadcast.state in PUBLISHING
+        and not is_leased
+        and now - broadcast.published_at >= JOB_AFTER_SECONDS
+        and (sent_at is None or now - sent_at >= JOB_AGAIN_SECONDS)
+    )
+
+
+def expendable(
+    names: Iterable[str], listed: frozenset[str], unlisted_since: Mapping[str, float], hold_seconds: float, now: float
+) -> tuple[list[str], dict[str, float]]:
+    """Which files of a live window nobody can need any more, and since when the others are out of it.
+
+    A file that left every playlist stays for `hold_seconds` (RFC 8216bis §6.2.2); so does one that isn't in yet.
+    """
+    gone: list[str] = []
+    waiting: dict[str, float] = {}
+    for name in names:
+        if name in listed:
+            continue
+        since = unlisted_since.get(name, now)
+        if now - since >= hold_seconds:
+            gone.append(name)
+        else:
+            waiting[name] = since
+    return gone, waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The media of one ended broadcast."""
+
+    public_id: str
+    ended_at: float
+    size_bytes: int
+
+
+def over(kept: Iterable[Kept], total_bytes: int, max_bytes: int, now: float) -> list[str]:
+    """Which ended broadcasts' media must go: the outlived, then the oldest until the total fits."""
+    gone: list[str] = []
+    for media in sorted(kept, key=lambda media: media.ended_at):
+        if now - media.ended_at >= ENDED_KEPT_SECONDS or total_bytes > max_bytes:
+            gone.append(media.public_id)
+            total_bytes -= media.size_bytes
+    return gone
+
+
+def _is_settled(broadcast: Broadcast, now: float) -> bool:
+    return now - broadcast.published_at >= SETTLE_SECONDS

@@ -1,0 +1,236 @@
+"""Broadcasts in Postgres: functions that take a connection.
+
+Locks are taken in one order, the channel's row before the broadcast's, so that hooks, stops and revocations can't
+deadlock.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from media.broadcast import Broadcast, Session, State
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from server.db.pool import Connection
+
+_COLUMNS = (
+    "b.id, b.public_id, b.channel_id, b.stream_key_id, b.state, c.title, c.category, b.created_at, b.state_since,"
+    " b.live_at, b.ended_at, b.end_reason, b.publish_count, b.published_at, b.ingest_client_id, b.ingest_address,"
+    " b.takeovers, b.source"
+)
+_TABLES = "broadcasts b JOIN channels c ON c.id = b.channel_id"
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastRow:
+    """A broadcast and what stands beside its state."""
+
+    id: int
+    channel_id: int
+    stream_key_id: int | None
+    title: str
+    """The channel's, as it is now; so is the category."""
+    category: str
+    created_at: float
+    source: dict[str, Any] | None
+    """What the encoder sends (`media.jobs.Source`)."""
+    broadcast: Broadcast
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What a stream key opens at this moment."""
+
+    key_id: int
+    channel_id: int
+    title: str
+    category: str
+    is_valid: bool
+    """Neither revoked nor its owner disabled or gone."""
+    blocked_until: float | None
+
+
+async def lock_channel_of_key(connection: "Connection", key_hash: bytes) -> int | None:
+    """The id of the key with this hash; holds its channel's row, so that what is read next stays true."""
+    key_id: int | None = await connection.fetchval(
+        "SELECT k.id FROM stream_keys k JOIN channels c ON c.id = k.channel_id WHERE k.hash = $1"
+        " FOR NO KEY UPDATE OF c",
+        key_hash,
+    )
+    return key_id
+
+
+async def lock_channel(connection: "Connection", channel_id: int) -> None:
+    """Hold the channel's row until the end of the transaction."""
+    await connection.fetchval("SELECT 1 FROM channels WHERE id = $1 FOR NO KEY UPDATE", channel_id)
+
+
+async def key_facts(connection: "Connection", key_id: int | None) -> KeyFacts | None:
+    """What the key opens; None for no key."""
+    row = await connection.fetchrow(
+        "SELECT k.id AS key_id, c.id AS channel_id, c.title, c.category, c.publish_blocked_until,"
+        " k.revoked_at IS NULL AND a.disabled_at IS NULL AND a.deleted_at IS NULL AS is_valid"
+        " FROM stream_keys k JOIN channels c ON c.id = k.channel_id JOIN accounts a ON a.id = c.owner_account_id"
+        " WHERE k.id = $1",
+        key_id,
+    )
+    if row is None:
+        return None
+    return KeyFacts(
+        key_id=row["key_id"],
+        channel_id=row["channel_id"],
+        title=row["title"],
+        category=row["category"],
+        is_valid=row["is_valid"],
+        blocked_until=_seconds(row["publish_blocked_until"]),
+    )
+
+
+async def open_broadcast_of_channel(
+    connection: "Connection", channel_id: int | None, *, lock: bool = False
+) -> BroadcastRow | None:
+    """The channel's broadcast that has not ended."""
+    return await _one(connection, "b.channel_id = $1 AND b.state <> 'ended'", channel_id, lock=lock)
+
+
+async def open_broadcast(connection: "Connection", public_id: str, *, lock: bool = False) -> BroadcastRow | None:
+    """The broadcast of this public id, unless it has ended."""
+    return await _one(connection, "b.public_id = $1 AND b.state <> 'ended'", public_id, lock=lock)
+
+
+async def broadcast_of_session(connection: "Connection", key_hash: bytes, session: Session) -> str | None:
+    """The public id of the broadcast that this encoder session owns, by the key it came with."""
+    public_id: str | None = await connection.fetchval(
+        "SELECT b.public_id FROM broadcasts b JOIN stream_keys k ON k.channel_id = b.channel_id"
+        " WHERE k.hash = $1 AND b.state <> 'ended' AND b.ingest_client_id = $2 AND b.ingest_address = $3",
+        key_hash,
+        session.client_id,
+        session.address,
+    )
+    return public_id
+
+
+async def open_broadcasts(connection: "Connection") -> list[BroadcastRow]:
+    """All broadcasts that have not ended."""
+    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE b.state <> 'ended'")  # noqa: S608  # constants
+    return [_row(row) for row in rows]
+
+
+async def ended_since(connection: "Connection", moment: float) -> list[BroadcastRow]:
+    """Broadcasts that ended after `moment`."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE b.state = 'ended' AND b.ended_at > $1",  # noqa: S608  # constants
+        _moment(moment),
+    )
+    return [_row(row) for row in rows]
+
+
+async def insert_broadcast(connection: "Connection", facts: KeyFacts, broadcast: Broadcast) -> BroadcastRow:
+    """Write a new broadcast, with the channel's title and category as they are now; its source is the last one's."""
+    row = await connection.fetchrow(
+        "INSERT INTO broadcasts (public_id, channel_id, stream_key_id, state, title, category, created_at, state_since,"
+        " published_at, ingest_client_id, ingest_address) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9)"
+        " RETURNING id, (SELECT source FROM broadcasts p WHERE p.channel_id = $2 AND p.source IS NOT NULL"
+        " ORDER BY p.created_at DESC LIMIT 1) AS source",
+        broadcast.public_id,
+        facts.channel_id,
+        facts.key_id,
+        broadcast.state.value,
+        facts.title,
+        facts.category,
+        _moment(broadcast.since),
+        broadcast.session.client_id if broadcast.session else None,
+        broadcast.session.address if broadcast.session else None,
+    )
+    assert row is not None  # noqa: S101  # RETURNING
+    return BroadcastRow(
+        id=row["id"],
+        channel_id=facts.channel_id,
+        stream_key_id=facts.key_id,
+        title=facts.title,
+        category=facts.category,
+        created_at=broadcast.since,
+        source=row["source"],
+        broadcast=broadcast,
+    )
+
+
+async def save(connection: "Connection", row_id: int, broadcast: Broadcast, key_id: int | None = None) -> None:
+    """Write the state; `key_id` when another key continues it."""
+    await connection.execute(
+        "UPDATE broadcasts SET state = $2, state_since = $3, live_at = $4, ended_at = $5, end_reason = $6,"
+        " publish_count = $7, published_at = $8, ingest_client_id = $9, ingest_address = $10, takeovers = $11,"
+        " stream_key_id = coalesce($12, stream_key_id) WHERE id = $1",
+        row_id,
+        broadcast.state.value,
+        _moment(broadcast.since),
+        None if broadcast.live_at is None else _moment(broadcast.live_at),
+        None if broadcast.ended_at is None else _moment(broadcast.ended_at),
+        broadcast.end_reason,
+        broadcast.publish_count,
+        _moment(broadcast.published_at),
+        broadcast.session.client_id if broadcast.session else None,
+        broadcast.session.address if broadcast.session else None,
+        [_moment(at) for at in broadcast.takeovers],
+        key_id,
+    )
+
+
+async def touch_key(connection: "Connection", key_id: int, now: float) -> None:
+    """Remember that the key was used."""
+    await connection.execute("UPDATE stream_keys SET last_used_at = $2 WHERE id = $1", key_id, _moment(now))
+
+
+async def block_publishing(connection: "Connection", channel_id: int, until: float) -> None:
+    """Refuse encoders of the channel until then; a later block stands."""
+    await connection.execute(
+        "UPDATE channels SET publish_blocked_until = greatest(publish_blocked_until, $2) WHERE id = $1",
+        channel_id,
+        _moment(until),
+    )
+
+
+async def save_source(connection: "Connection", row_id: int, source: dict[str, Any]) -> None:
+    """Remember what the encoder sends."""
+    await connection.execute("UPDATE broadcasts SET source = $2 WHERE id = $1", row_id, source)
+
+
+async def _one(connection: "Connection", condition: str, *values: object, lock: bool) -> BroadcastRow | None:
+    suffix = " FOR UPDATE OF b" if lock else ""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {condition}{suffix}", *values)  # noqa: S608  # constants of this file
+    return None if row is None else _row(row)
+
+
+def _row(row: "asyncpg.Record") -> BroadcastRow:
+    client_id, address = row["ingest_client_id"], row["ingest_address"]
+    return BroadcastRow(
+        id=row["id"],
+        channel_id=row["channel_id"],
+        stream_key_id=row["stream_key_id"],
+        title=row["title"],
+        category=row["category"],
+        created_at=row["created_at"].timestamp(),
+        source=row["source"],
+        broadcast=Broadcast(
+            public_id=row["public_id"],
+            state=State(row["state"]),
+            since=row["state_since"].timestamp(),
+            session=None if client_id is None else Session(client_id, address or ""),
+            published_at=row["published_at"].timestamp(),
+            publish_count=row["publish_count"],
+            live_at=_seconds(row["live_at"]),
+            ended_at=_seconds(row["ended_at"]),
+            end_reason=row["end_reason"],
+            takeovers=tuple(at.timestamp() for at in row["takeovers"]),
+        ),
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
