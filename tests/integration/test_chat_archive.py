@@ -1,0 +1,225 @@
+"""The archiver: everything said comes to stand in Postgres once, whoever dies in between."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from chat.archive import BATCH_ENTRIES, Pass, archive_partition, waiting_since_ms
+from chat.keys import PARTITIONS, archive_key, partition, room_key
+from server.background import JobState
+from server.chat_archiver import Archiver, archive_chat
+from server.db.pool import Pool, open_pool
+from server.settings import Settings
+from tests.services.processes import end, listens, running
+from tests.services.rooms import Stage, open_stage
+from tests.services.waiting import eventually
+from workbench.machine import free_port, give_to_user
+from workbench.redis import redis_command
+
+
+async def say_many(stage: Stage, count: int) -> None:
+    await asyncio.gather(*(stage.say("bob", f"line {number}") for number in range(count)))
+
+
+async def archived(db: Pool) -> list[int]:
+    return [row["offset"] for row in await db.fetch('SELECT "offset" FROM chat_events ORDER BY "offset"')]
+
+
+async def test_a_message_and_a_sanction_become_rows(db: Pool, redis: Redis) -> None:
+    """Kind, time and the account it is about are columns; the event is kept whole."""
+    stage = await open_stage(db, redis)
+    message_id = await stage.say("bob", "hello 🙂")
+    await stage.order("mona", "/timeout bob 10m spam")
+    await stage.order("mona", "/clear")
+    number = partition(stage.room_id)
+    assert set(await waiting_since_ms(redis)) == {number}
+    assert await archive_partition(redis, db, number) == Pass(archived=3)
+    rows = await db.fetch('SELECT * FROM chat_events ORDER BY "offset"')
+    bob = stage.ids["bob"]
+    assert [(row["offset"], row["kind"], row["account_id"]) for row in rows] == [
+        (1, "message", bob),
+        (2, "user_cleared", bob),
+        (3, "room_cleared", None),
+    ]
+    head = await redis.hget(room_key(stage.room_id, "head"), "epoch")
+    assert isinstance(head, bytes)
+    assert {row["epoch"] for row in rows} == {head.decode()}
+    assert (rows[0]["event"]["id"], rows[0]["event"]["text"]) == (message_id, "hello 🙂")
+    assert round(rows[1]["at"].timestamp() * 1000) == rows[1]["event"]["at_ms"]
+    assert await redis.xlen(archive_key(number)) == 0
+    assert await waiting_since_ms(redis) == {}
+
+
+async def test_batches_go_on_until_the_stream_is_empty(db: Pool, redis: Redis, settings: Settings) -> None:
+    """More than a batch says so; the lag is told while something waits, and is 0 after."""
+    stage = await open_stage(db, redis)
+    await say_many(stage, BATCH_ENTRIES + 20)
+    archiver = Archiver(JobState(settings, db, redis))
+    assert archiver.lag_seconds() == 0
+    assert await archiver.once() is True
+    assert archiver.lag_seconds() > 0
+    assert await archiver.once() is False
+    assert archiver.lag_seconds() == 0
+    assert await archived(db) == list(range(1, BATCH_ENTRIES + 21))
+
+
+async def test_the_second_copy_is_harmless(db: Pool, redis: Redis) -> None:
+    """An archiver killed between commit and trim leaves entries that the next one copies again, to no effect."""
+    stage = await open_stage(db, redis)
+    await say_many(stage, 5)
+    key = archive_key(partition(stage.room_id))
+    before = await redis.dump(key)
+    await archive_partition(redis, db, partition(stage.room_id))
+    assert before is not None
+    await redis.restore(key, 0, before, replace=True)
+    await say_many(stage, 2)
+    await archive_partition(redis, db, partition(stage.room_id))
+    assert await archived(db) == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_what_came_during_the_copy_is_not_trimmed(db: Pool, redis: Redis) -> None:
+    """Only what was committed leaves the stream."""
+    stage = await open_stage(db, redis)
+    await say_many(stage, 3)
+    number = partition(stage.room_id)
+    await asyncio.gather(archive_partition(redis, db, number), say_many(stage, 50))
+    await archive_partition(redis, db, number)
+    assert await archived(db) == list(range(1, 54))
+
+
+async def test_two_archivers_share_a_partition_by_its_lock(db: Pool, redis: Redis) -> None:
+    """While one is at a partition the other passes on; the lock goes with its transaction."""
+    stage = await open_stage(db, redis)
+    await say_many(stage, 3)
+    number = partition(stage.room_id)
+    passes = await asyncio.gather(*(archive_partition(redis, db, number) for _ in range(4)))
+    assert sum(one.archived for one in passes) >= 3
+    assert await archived(db) == [1, 2, 3]
+
+
+async def test_an_entry_that_is_none_of_ours_stops_nobody(db: Pool, redis: Redis, settings: Settings) -> None:
+    """What can never be archived is counted and dropped; its neighbours are kept."""
+    stage = await open_stage(db, redis)
+    key = archive_key(partition(stage.room_id))
+    await stage.say("bob", "before")
+    await redis.xadd(key, {"room": "x", "epoch": "e", "offset": "1", "event": "{}"})
+    await redis.xadd(key, {"what": "else"})
+    nul = b'{"t":"message","id":"m","at_ms":1,"author":{"id":1,"name":"bob"},"text":"a\\u0000b"}'
+    await redis.xadd(key, {"room": "1", "epoch": "e", "offset": "9", "event": nul})
+    await stage.say("bob", "after")
+    assert await archive_partition(redis, db, partition(stage.room_id)) == Pass(archived=2, refused=3)
+    assert await archived(db) == [1, 2]
+    assert await redis.xlen(key) == 0
+
+
+async def test_every_partition_is_looked_at(db: Pool, redis: Redis, settings: Settings) -> None:
+    """All 128 streams are the archiver's."""
+    event = b'{"t":"room_cleared","at_ms":1,"by":{"id":1,"name":"bob"}}'
+    for number in range(PARTITIONS):
+        await redis.xadd(archive_key(number), {"room": number, "epoch": "e", "offset": 1, "event": event})
+    assert await Archiver(JobState(settings, db, redis)).once() is False
+    assert await db.fetchval("SELECT count(*) FROM chat_events") == PARTITIONS
+
+
+@asynccontextmanager
+async def archiving(state: JobState) -> AsyncIterator[None]:
+    task = asyncio.create_task(archive_chat(state))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def has_archived(db: Pool, count: int) -> Callable[[], "asyncio.Future[bool]"]:
+    async def look() -> bool:
+        return len(await archived(db)) == count
+
+    return lambda: asyncio.ensure_future(look())
+
+
+async def test_a_postgres_that_drops_its_connections_delays_only(db: Pool, redis: Redis, settings: Settings) -> None:
+    """Connections cut in the middle (a restart does the same) cost a retry, never a message."""
+    stage = await open_stage(db, redis)
+    async with open_pool(settings.database_url) as own, archiving(JobState(settings, own, redis)):
+        for turn in range(1, 4):
+            await say_many(stage, 40)
+            await db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            await eventually(has_archived(db, turn * 40), "the archive")
+    assert await archived(db) == list(range(1, 121))
+
+
+@contextmanager
+def own_redis(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    with running(redis_command(folder, port), folder / "log", lambda: listens(port), drop_root=True) as process:
+        yield process
+
+
+async def test_a_redis_killed_and_restarted_loses_nothing_acknowledged(
+    db: Pool, settings: Settings, service_folder: Path
+) -> None:
+    """What waited in the streams is there again after a kill -9 of Redis, and the archiver goes on by itself."""
+    folder, port = service_folder / "archive-redis", free_port()
+    folder.mkdir()
+    give_to_user(folder)
+    client = Redis.from_url(f"redis://127.0.0.1:{port}/0", protocol=3, socket_timeout=1, socket_connect_timeout=1)
+    with ExitStack() as first:
+        process = first.enter_context(own_redis(folder, port))
+        stage = await open_stage(db, client)
+        await say_many(stage, 30)
+        process.kill()
+        process.wait()
+    async with archiving(JobState(settings, db, client)):
+        with own_redis(folder, port):
+            await eventually(has_archived(db, 30), "the archive")
+            assert await archived(db) == list(range(1, 31))
+            await client.aclose()
+
+
+@pytest.mark.timeout(60)
+async def test_a_killed_archiver_loses_and_doubles_nothing(
+    db: Pool, redis: Redis, settings: Settings, redis_url: str, tmp_path: Path
+) -> None:
+    """Kill -9 of the jobs process while messages flow: the next one goes on where the commits stopped."""
+    stage = await open_stage(db, redis)
+    env = {
+        **os.environ,
+        "LEAMS_DATABASE_URL": settings.database_url,
+        "LEAMS_REDIS_URL": redis_url,
+        "LEAMS_HOOK_SECRET": "hook-secret-of-the-tests",
+        "LEAMS_METRICS_PORT": "0",
+        "MEDIA_STORE": (tmp_path / "media").as_uri(),
+    }
+
+    def start() -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "server", "jobs"]
+        with (tmp_path / "jobs.log").open("ab") as log:
+            return subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+
+    jobs = start()
+    try:
+        for turn in range(3):
+            await say_many(stage, 200)
+
+            async def some() -> bool:
+                return len(await archived(db)) > turn * 200  # noqa: B023  # looked at within this turn
+
+            await eventually(some, "the first of this turn's rows")
+            jobs.send_signal(signal.SIGKILL)
+            jobs.wait()
+            jobs = start()
+        await eventually(has_archived(db, 600), "the archive")
+        assert await archived(db) == list(range(1, 601))
+    finally:
+        end(jobs)
