@@ -12,6 +12,8 @@ from media.ladder import AUDIO, AUDIO_KBPS, AUDIO_RATE_HZ, SEGMENT_SECONDS, Plan
 OFFSET_SECONDS = 10
 """Where media time begins in each run: the input's 0."""
 VIDEO_TIMESCALE = 90_000
+LOOKAHEAD_SECONDS = 0.2
+"""What x264 may hold back: it is part of the latency."""
 THUMBNAIL_SECONDS = 10
 THUMBNAIL_WIDTH_PX = 640
 THUMBNAIL = "thumbnail"
@@ -79,6 +81,9 @@ def _encoded(rung: Rung, *, follows_source_keys: bool) -> list[str]:
         *("-map", f"[{rung.name}]", "-c:v", "libx264", "-preset", rung.preset, "-profile:v", "high"),
         *("-threads", "2" if rung.height > 400 else "1", "-bf", "0", "-g", str(longest)),
         *("-b:v", f"{rung.kbps}k", "-maxrate", f"{round(rung.kbps * 1.1)}k", "-bufsize", f"{round(rung.kbps * 1.5)}k"),
-        *("-x264-params", "scenecut=0:open-gop=0:rc-lookahead=10:sync-lookahead=0:force-cfr=1"),
+        *(
+            "-x264-params",
+            f"scenecut=0:open-gop=0:rc-lookahead={round(rung.fps * LOOKAHEAD_SECONDS)}:sync-lookahead=0:force-cfr=1",
+        ),
         *("-force_key_frames", keys, "-forced-idr", "1", "-video_track_timescale", str(VIDEO_TIMESCALE)),
     ]

@@ -1,8 +1,10 @@
 """Read what FFmpeg's `-progress` writes, and tell when it has stopped getting on.  Pure: ticks come in."""
 
+from collections import deque
 from dataclasses import dataclass
 
 STALL_SECONDS = 5.0
+SPEED_SPAN_SECONDS = 6.0
 MAX_LINE_BYTES = 4_096
 
 
@@ -13,7 +15,7 @@ class Progress:
     out_seconds: float
     """Media time that has left the encoders."""
     speed: float
-    """Media seconds a second since the start; 0 while unknown."""
+    """Media seconds a second over the last `SPEED_SPAN_SECONDS`; 0 while unknown."""
 
 
 class ProgressReader:
@@ -22,9 +24,9 @@ class ProgressReader:
     def __init__(self) -> None:
         self._buffer = b""
         self._out_seconds = 0.0
-        self._speed = 0.0
+        self._history: deque[tuple[float, float]] = deque()
 
-    def feed(self, data: bytes) -> list[Progress]:
+    def feed(self, data: bytes, tick: float) -> list[Progress]:
         """Take bytes as they come; returns the reports they completed."""
         *lines, rest = (self._buffer + data).split(b"\n")
         self._buffer = rest[-MAX_LINE_BYTES:]
@@ -33,12 +35,21 @@ class ProgressReader:
             key, _, value = line.partition(b"=")
             match key:
                 case b"out_time_us":
-                    self._out_seconds = _number(value, 1e-6, self._out_seconds)
-                case b"speed":
-                    self._speed = _number(value.strip().removesuffix(b"x"), 1.0, 0.0)
+                    self._out_seconds = _microseconds(value, self._out_seconds)
                 case b"progress":
-                    reports.append(Progress(self._out_seconds, self._speed))
+                    reports.append(Progress(self._out_seconds, self._speed(tick)))
         return reports
+
+    def _speed(self, tick: float) -> float:
+        """FFmpeg's own figure averages since the start, when it waited for its first bytes."""
+        if self._out_seconds <= 0:
+            return 0.0
+        self._history.append((tick, self._out_seconds))
+        while tick - self._history[0][0] > SPEED_SPAN_SECONDS:
+            self._history.popleft()
+        first_tick, first_out = self._history[0]
+        elapsed = tick - first_tick
+        return (self._out_seconds - first_out) / elapsed if elapsed >= SPEED_SPAN_SECONDS / 2 else 0.0
 
 
 class Watchdog:
@@ -66,8 +77,8 @@ class Watchdog:
         return tick - self._advanced_at >= STALL_SECONDS and tick - self._fed_at < STALL_SECONDS
 
 
-def _number(text: bytes, scale: float, otherwise: float) -> float:
+def _microseconds(text: bytes, otherwise: float) -> float:
     try:
-        return float(text) * scale
+        return int(text) / 1_000_000
     except ValueError:
         return otherwise  # FFmpeg says N/A before the first packet

@@ -1,7 +1,7 @@
 """Play a broadcast from the ingest as FLV tags, through rtmpdump.
 
-rtmpdump delivers the first key frame that nginx has and keeps the encoder's clock; FFmpeg's RTMP client begins a key frame
-later (docs/decisions: none needed, `reference` measured it: 20 ms against 2 s).
+rtmpdump delivers the first key frame that nginx has and keeps the encoder's clock; FFmpeg's RTMP client began one key
+frame later (measured: 0.04 s against 2 s after joining at a key frame).
 """
 
 import asyncio

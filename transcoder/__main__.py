@@ -1,0 +1,54 @@
+"""`python -m transcoder`: one worker that turns broadcasts into segments until SIGTERM."""
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import AsyncExitStack
+
+import structlog
+from redis.asyncio import Redis
+
+from media.live import LiveWindows
+from media.store import MediaStore
+from server.process.environment import SettingsError
+from server.process.logs import configure_logs
+from server.process.metrics import metrics_server
+from server.process.shutdown import stop_event
+from transcoder.intake import Intake
+from transcoder.pool import Pool
+from transcoder.session import Bench
+from transcoder.settings import Settings
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+async def work(settings: Settings) -> None:
+    """Open what a worker needs, and run it."""
+    configure_logs("transcoder", settings.log_level)
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_event())
+        stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port))
+        redis = Redis.from_url(settings.redis_url, socket_timeout=3.0, socket_connect_timeout=1.0, protocol=3)
+        stack.push_async_callback(redis.aclose)
+        bench = Bench(settings, redis, MediaStore(settings.media_store), LiveWindows(redis), Pool(settings.cores))
+        worker = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+        _log.info("transcoder_started", worker=worker, cores=settings.cores)
+        await Intake(bench, worker).run(stop)
+    _log.info("transcoder_stopped")
+
+
+def main() -> int:
+    """Run until SIGTERM; the exit status is 2 for wrong settings."""
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsError as error:
+        for fault in error.faults:
+            sys.stderr.write(fault + "\n")
+        return 2
+    asyncio.run(work(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

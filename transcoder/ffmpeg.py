@@ -1,0 +1,225 @@
+"""One FFmpeg run: tags in, whole segments out, watched until it ends.
+
+Every pipe has a reader of its own; the input queue is bounded, and its fullness means that FFmpeg hangs or is far too
+slow.
+"""
+
+import asyncio
+import os
+import time
+from asyncio.subprocess import Process
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, ExitStack, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from io import FileIO
+
+import structlog
+from redis.exceptions import RedisError
+
+from media.command import PROGRESS, THUMBNAIL, command
+from media.fmp4 import FragmentError, FragmentReader, Init
+from media.ladder import AUDIO, Plan
+from media.window import WindowError
+from transcoder.cutter import CutError, Cutter, SegmentCut
+from transcoder.packager import FencedError
+from transcoder.processes import child, last_words
+from transcoder.progress import Progress, ProgressReader, Watchdog
+from transcoder.thumbnails import JpegReader
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+QUEUE_ITEMS = 2_000
+QUEUE_BYTES = 33_554_432
+CHUNK_BYTES = 65_536
+WATCH_SECONDS = 0.5
+DRAIN_SECONDS = 4.0
+
+
+class RunEnd(StrEnum):
+    """How a run ended; everything but ENDED and FENCED is worth another try."""
+
+    ENDED = "ended"
+    """Its input was closed and everything was written."""
+    DIED = "died"
+    STALLED = "stalled"
+    OVERFLOW = "overflow"
+    """It takes input more slowly than the encoder sends it."""
+    MISCUT = "miscut"
+    """Its output can't be cut into segments: key frames of a copied rung, or boxes we don't know."""
+    STORE = "store"
+    """Store or Redis stayed away."""
+    FENCED = "fenced"
+    """Another worker has the broadcast, or it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where a run's output goes."""
+
+    begin: Callable[[Mapping[str, Init]], Awaitable[None]]
+    segment: Callable[[Mapping[str, SegmentCut]], Awaitable[None]]
+    thumbnail: Callable[[bytes], Awaitable[None]]
+
+
+class _EndError(Exception):
+    def __init__(self, end: RunEnd) -> None:
+        super().__init__(end)
+        self.end = end
+
+
+class Run:
+    """Start it, offer it bytes, and look at `end` now and then."""
+
+    def __init__(self, ffmpeg: str, plan: Plan, outlets: Outlets) -> None:
+        self._ffmpeg = ffmpeg
+        self._plan = plan
+        self._outlets = outlets
+        self._names = [*(rung.name for rung in plan.video), AUDIO]
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_ITEMS)
+        self._queued_bytes = 0
+        self._cutter = Cutter(self._names)
+        self._has_begun = False
+        self._lock = asyncio.Lock()
+        self._watchdog = Watchdog(time.monotonic())
+        self._stop = RunEnd.ENDED
+        self.progress = Progress(0.0, 0.0)
+        self.end: RunEnd | None = None
+        self._task = asyncio.create_task(self._run(), name="ffmpeg run")
+
+    def offer(self, data: bytes) -> bool:
+        """Queue input; False when the queue is full: the run is of no further use."""
+        if self._queued_bytes + len(data) > QUEUE_BYTES or self._queue.full():
+            return False
+        self._queue.put_nowait(data)
+        self._queued_bytes += len(data)
+        self._watchdog.note_fed(time.monotonic())
+        return True
+
+    async def finish(self) -> RunEnd:
+        """Close the input and wait until what went in has come out, but not for long."""
+        with suppress(asyncio.QueueFull):
+            self._queue.put_nowait(None)
+            await asyncio.wait({self._task}, timeout=DRAIN_SECONDS)
+        return await self.abort(RunEnd.DIED)
+
+    async def abort(self, end: RunEnd) -> RunEnd:
+        """End it now, unless it already has; returns how it ended."""
+        self._stop = end
+        if not self._task.done():
+            self._task.cancel()
+        await asyncio.wait({self._task})
+        if not self._task.cancelled() and (error := self._task.exception()):
+            raise error
+        self.end = self.end or end
+        return self.end
+
+    async def _run(self) -> None:
+        try:
+            self.end = await self._serve()
+        except* _EndError as group:
+            self.end = next(iter(_ends(group)))
+        except* (CutError, FragmentError, WindowError) as group:
+            _log.warning("run_miscut", errors=[str(error) for error in group.exceptions])
+            self.end = RunEnd.MISCUT
+        except* FencedError:
+            self.end = RunEnd.FENCED
+        except* (RedisError, OSError) as group:
+            _log.warning("run_without_store", errors=[type(error).__name__ for error in group.exceptions])
+            self.end = RunEnd.STORE
+
+    async def _serve(self) -> RunEnd:
+        async with AsyncExitStack() as stack:
+            readers: dict[str, FileIO] = {}
+            writers: dict[str, int] = {}
+            write_ends = stack.enter_context(ExitStack())
+            for name in (*self._names, PROGRESS, *((THUMBNAIL,) if self._plan.video else ())):
+                reader, writers[name] = os.pipe()
+                readers[name] = stack.enter_context(FileIO(reader))
+                write_ends.callback(os.close, writers[name])
+            argv = command(self._ffmpeg, self._plan, writers)
+            opened = child(argv, stdin=True, stdout=False, descriptors=tuple(writers.values()))
+            process = await stack.enter_async_context(opened)
+            write_ends.close()  # ours only: the child's copies are what keeps the pipes open
+            return await self._tend(process, readers)
+
+    async def _tend(self, process: Process, readers: Mapping[str, FileIO]) -> RunEnd:
+        async with asyncio.TaskGroup() as group:
+            words = group.create_task(last_words(process))
+            writer = group.create_task(self._write(process))
+            watch = group.create_task(self._watch())
+            outputs = [group.create_task(self._read(name, pipe)) for name, pipe in readers.items()]
+            await asyncio.wait(outputs, return_when=asyncio.ALL_COMPLETED)
+            writer.cancel()
+            watch.cancel()
+            status = await process.wait()
+        async with self._lock:
+            await self._publish(self._cutter.finish())
+        if status == 0:
+            return RunEnd.ENDED
+        _log.warning("ffmpeg_died", status=status, words=words.result())
+        return RunEnd.DIED
+
+    async def _write(self, process: Process) -> None:
+        assert process.stdin is not None  # noqa: S101  # opened with a pipe
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while (data := await self._queue.get()) is not None:
+                self._queued_bytes -= len(data)
+                process.stdin.write(data)
+                await process.stdin.drain()
+            process.stdin.close()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self._watchdog.is_stalled(time.monotonic()):
+                raise _EndError(RunEnd.STALLED)
+
+    async def _read(self, name: str, pipe: FileIO) -> None:
+        stream = asyncio.StreamReader(limit=CHUNK_BYTES)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), pipe
+        )
+        try:
+            if name == PROGRESS:
+                await self._read_progress(stream)
+            elif name == THUMBNAIL:
+                await self._read_thumbnails(stream)
+            else:
+                await self._read_fragments(name, stream)
+        finally:
+            transport.close()
+
+    async def _read_progress(self, stream: asyncio.StreamReader) -> None:
+        reader = ProgressReader()
+        while data := await stream.read(CHUNK_BYTES):
+            for report in reader.feed(data, tick := time.monotonic()):
+                self.progress = report
+                self._watchdog.note_out(report, tick)
+
+    async def _read_thumbnails(self, stream: asyncio.StreamReader) -> None:
+        reader = JpegReader()
+        while data := await stream.read(CHUNK_BYTES):
+            for picture in reader.feed(data):
+                await self._outlets.thumbnail(picture)
+
+    async def _read_fragments(self, name: str, stream: asyncio.StreamReader) -> None:
+        reader = FragmentReader()
+        while data := await stream.read(CHUNK_BYTES):
+            for piece in reader.feed(data):
+                if isinstance(piece, Init):
+                    self._cutter.take_init(name, piece)
+                elif segments := self._cutter.take(name, piece.samples):
+                    async with self._lock:
+                        await self._publish(segments)
+
+    async def _publish(self, segments: list[dict[str, SegmentCut]]) -> None:
+        for cuts in segments:
+            if not self._has_begun and (inits := self._cutter.inits()) is not None:
+                await self._outlets.begin(inits)
+                self._has_begun = True
+            await self._outlets.segment(cuts)
+
+
+def _ends(group: BaseExceptionGroup[_EndError]) -> list[RunEnd]:
+    return [error.end for error in group.exceptions if isinstance(error, _EndError)]

@@ -1,0 +1,188 @@
+"""Claim jobs from the stream, keep them while they are served, take over those whose worker is gone.
+
+An entry stays pending until its session has ended.  A heartbeat each second keeps it from looking idle; an entry idle
+for `IDLE_MS` is anybody's.  The lease says which encoder session of a broadcast is served, the window's generation who
+may write.
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from media.jobs import FIELD, JOBS_GROUP, JOBS_STREAM, LiveJob, decode_job
+from transcoder.figures import jobs_total, running_jobs
+from transcoder.lease import Leases
+from transcoder.session import Bench, Ending, Session
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+IDLE_MS = 3_000
+HEARTBEAT_SECONDS = 1.0
+POLL_MS = 500
+LEASE_TRIES = 20
+"""Of a lease whose last owner died: it expires within three seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job and its place on the stream."""
+
+    id: bytes
+    job: LiveJob
+
+
+class Intake:
+    """One worker's side of the jobs stream."""
+
+    def __init__(self, bench: Bench, worker: str) -> None:
+        self._bench = bench
+        self._redis: Redis = bench.redis
+        self._worker = worker
+        self._leases = Leases(bench.redis)
+        self._running: dict[bytes, asyncio.Task[None]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take and serve jobs until `stop`, then give back what is running, at once."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self._ensure_group()
+                    await self._look(stop)
+                except RedisError as error:
+                    _log.warning("intake_without_redis", error=type(error).__name__)
+                    await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311  # jitter; bounded by `stop` alone
+        finally:
+            tasks = list(self._running.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ensure_group(self) -> None:
+        with suppress(ResponseError):  # BUSYGROUP: it is there
+            await self._redis.xgroup_create(JOBS_STREAM, JOBS_GROUP, id="0", mkstream=True)
+
+    async def _look(self, stop: asyncio.Event) -> None:
+        """Look for abandoned and new jobs until something goes wrong."""
+        while not stop.is_set():
+            if not self._bench.pool.has_room():
+                await asyncio.sleep(POLL_MS / 1000)
+                continue
+            reply = await self._redis.xautoclaim(JOBS_STREAM, JOBS_GROUP, self._worker, IDLE_MS, count=1)
+            for entry_id, fields in reply[1]:
+                await self._take(entry_id, fields)
+            fresh = await self._redis.xreadgroup(JOBS_GROUP, self._worker, {JOBS_STREAM: ">"}, count=1, block=POLL_MS)
+            for entry_id, fields in _entries(fresh):
+                await self._take(entry_id, fields)
+
+    async def _take(self, entry_id: bytes, fields: dict[bytes, bytes] | None) -> None:
+        if entry_id in self._running:
+            return
+        try:
+            job = decode_job((fields or {})[FIELD.encode()])
+        except (KeyError, msgspec.DecodeError) as error:
+            _log.warning("job_unreadable", error=type(error).__name__)
+            await self._settle(entry_id)
+            return
+        task = asyncio.create_task(self._serve(Entry(entry_id, job)), name="session")
+        self._running[entry_id] = task
+        running_jobs.set(len(self._running))
+
+        def forget(_task: asyncio.Task[None]) -> None:
+            self._running.pop(entry_id, None)
+            running_jobs.set(len(self._running))
+
+        task.add_done_callback(forget)
+
+    async def _serve(self, entry: Entry) -> None:
+        """Top of a session's task: whatever happens, the entry is settled or left for others."""
+        structlog.contextvars.bind_contextvars(broadcast=entry.job.public_id, publish=entry.job.publish_count)
+        owner = f"{self._worker}/{entry.id.decode()}"
+        self._bench.pool.hold(entry.job.public_id, 0.0)
+        try:
+            ending = await self._serve_leased(entry, owner)
+            jobs_total.labels(ending).inc()
+            _log.info("job_done", ending=ending)
+            await self._settle(entry.id)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back(entry))
+            raise
+        except Exception:  # noqa: BLE001  # the top of a task: logged, and the entry is another worker's in three seconds
+            jobs_total.labels("error").inc()
+            _log.exception("session_error")
+        finally:
+            self._bench.pool.release(entry.job.public_id)
+            with suppress(RedisError):
+                await asyncio.shield(self._leases.release(entry.job, owner))
+
+    async def _serve_leased(self, entry: Entry, owner: str) -> Ending:
+        for _ in range(LEASE_TRIES):
+            state = await self._leases.take(entry.job, owner)
+            if state == "held":
+                break
+            # the same entry under another owner: its worker died, and its lease is about to expire
+            if not state.endswith("/" + entry.id.decode()):
+                return Ending.SUPERSEDED
+            await self._touch(entry.id)
+            await asyncio.sleep(0.2)
+        else:
+            return Ending.SUPERSEDED
+        claimed = await self._bench.windows.claim(entry.job.public_id)
+        if claimed is None:
+            return Ending.SUPERSEDED
+        _log.info("job_claimed", generation=claimed.generation)
+        session = asyncio.create_task(Session(entry.job, claimed, self._bench).serve(), name="session body")
+        heartbeat = asyncio.create_task(self._keep(entry, owner), name="heartbeat")
+        try:
+            await asyncio.wait({session, heartbeat}, return_when=asyncio.FIRST_COMPLETED)
+            if session.done():
+                return session.result()
+            heartbeat.result()
+            return Ending.SUPERSEDED
+        finally:
+            for task in (session, heartbeat):
+                task.cancel()
+            await asyncio.gather(session, heartbeat, return_exceptions=True)
+
+    async def _keep(self, entry: Entry, owner: str) -> None:
+        """Beat until the lease is somebody else's; while Redis is away nobody can take it either."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            try:
+                if await self._leases.take(entry.job, owner) != "held":
+                    return
+                await self._touch(entry.id)
+            except RedisError as error:
+                _log.warning("heartbeat_missed", error=type(error).__name__)
+
+    async def _touch(self, entry_id: bytes) -> None:
+        await self._redis.xclaim(JOBS_STREAM, JOBS_GROUP, self._worker, 0, [entry_id], justid=True)
+
+    async def _give_back(self, entry: Entry) -> None:
+        """Make the entry look abandoned: the next worker that looks takes it."""
+        with suppress(RedisError):
+            await self._redis.xclaim(
+                JOBS_STREAM, JOBS_GROUP, self._worker, 0, [entry.id], idle=IDLE_MS * 2, justid=True
+            )
+
+    async def _settle(self, entry_id: bytes) -> None:
+        """The entry has served its purpose."""
+        await self._redis.xack(JOBS_STREAM, JOBS_GROUP, entry_id)
+        await self._redis.xdel(JOBS_STREAM, entry_id)
+
+
+def _entries(reply: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """The entries of our one stream: RESP3 answers with a mapping of streams, RESP2 with a list."""
+    if not reply:
+        return []
+    streams = reply.values() if isinstance(reply, dict) else [entries for _, entries in reply]  # type: ignore[attr-defined]
+    found: list[tuple[bytes, dict[bytes, bytes]]] = []
+    for entries in streams:
+        for item in entries:
+            found += item if isinstance(item, list) else [item]
+    return found

@@ -1,0 +1,116 @@
+"""Tell the server how a broadcast goes, on the reports stream; one that can't be sent is lost, the next follows."""
+
+import time
+from typing import TypedDict
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from media import jobs
+from media.source import Health, Source
+from media.window import Rendition
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+FAR_KEYS_SECONDS = 4.0
+"""OvenMediaEngine warns from here on, too."""
+SLOW_SPEED = 0.95
+
+
+class _Head(TypedDict):
+    public_id: str
+    publish_count: int
+    generation: int
+    at_ms: int
+
+
+class Reporter:
+    """One claim's voice."""
+
+    def __init__(self, redis: Redis, job: jobs.LiveJob, generation: int) -> None:
+        self._redis = redis
+        self._job = job
+        self._generation = generation
+
+    async def probed(self, source: Source, health: Health) -> None:
+        """The source was understood."""
+        await self._send(jobs.Probed(source=shown(source, health), **self._head()))
+
+    async def first_segment(self) -> float:
+        """The first segment can be fetched; returns the seconds since the job was enqueued."""
+        seconds = max(0.0, time.time() - self._job.enqueued_ms / 1000)
+        await self._send(jobs.FirstSegment(seconds=seconds, **self._head()))
+        return seconds
+
+    async def health(
+        self, source: Source, health: Health, renditions: tuple[Rendition, ...], speed: float, extra: list[jobs.Warned]
+    ) -> None:
+        """How it goes now."""
+        figures = tuple(
+            jobs.RenditionFigures(item.name, item.width, item.height, item.fps, item.average_bps // 1000)
+            for item in renditions
+        )
+        warnings = (*warned(source, health, speed), *extra)
+        await self._send(
+            jobs.Health(
+                source=shown(source, health), renditions=figures, speed=speed, warnings=warnings, **self._head()
+            )
+        )
+
+    async def gone(self) -> None:
+        """The stream ended at its source."""
+        await self._send(jobs.Gone(**self._head()))
+
+    async def failed(self, code: str, message: str) -> None:
+        """Another try would not help."""
+        await self._send(jobs.Failed(code=code, message=message, **self._head()))
+
+    def _head(self) -> _Head:
+        return {
+            "public_id": self._job.public_id,
+            "publish_count": self._job.publish_count,
+            "generation": self._generation,
+            "at_ms": round(time.time() * 1000),
+        }
+
+    async def _send(self, report: jobs.LiveReport) -> None:
+        try:
+            await self._redis.xadd(
+                jobs.REPORTS_STREAM,
+                {jobs.FIELD: jobs.encode(report)},
+                maxlen=jobs.STREAM_ENTRIES_MAX,
+                approximate=True,
+            )
+        except RedisError as error:
+            _log.warning("report_lost", report=type(report).__name__, error=type(error).__name__)
+
+
+def shown(source: Source, health: Health) -> jobs.Source:
+    """The source as the dashboard shows it."""
+    return jobs.Source(
+        width=source.width,
+        height=source.height,
+        fps=round(health.fps or source.fps, 2),
+        video_codec=source.video_codec or "",
+        audio_codec=source.audio_codec or "",
+        video_kbps=round(health.video_kbps),
+        audio_kbps=round(health.audio_kbps),
+        keyframe_seconds=round(health.keyframe_seconds, 2) if source.video_codec else None,
+    )
+
+
+def warned(source: Source, health: Health, speed: float) -> list[jobs.Warned]:
+    """What the streamer should mend, in words."""
+    found: list[jobs.Warned] = []
+    if source.video_codec is None:
+        found.append(jobs.Warned("no_video", "The encoder sends sound but no picture.", "warning"))
+    elif health.keyframe_seconds > FAR_KEYS_SECONDS:
+        seconds = f"{health.keyframe_seconds:.0f}"
+        message = f"Key frames are {seconds} s apart: set the encoder's keyframe interval to 2 s."
+        found.append(jobs.Warned("keyframes_far_apart", message, "warning"))
+    if source.audio_codec is None:
+        found.append(jobs.Warned("no_audio", "The encoder sends no sound: viewers hear silence.", "warning"))
+    if 0 < speed < SLOW_SPEED:
+        found.append(jobs.Warned("transcoder_slow", "The server is too busy to transcode at full speed.", "warning"))
+    return found

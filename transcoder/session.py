@@ -1,0 +1,295 @@
+"""Serve one claimed job from the tap to the windows, through every change of source and every restart of FFmpeg."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from redis.asyncio import Redis
+
+from media.feed import Feed
+from media.flv import FlvError, Kind, Tag
+from media.fmp4 import Init
+from media.jobs import LiveJob, Warned
+from media.ladder import Policy, plan
+from media.live import Claimed, LiveWindows
+from media.source import Seen, Source, SourceWatch
+from media.store import MediaStore
+from transcoder.cutter import SegmentCut
+from transcoder.ffmpeg import Outlets, Run, RunEnd
+from transcoder.figures import ffmpeg_speed, first_segment_seconds, restarts_total
+from transcoder.packager import FencedError, Packager
+from transcoder.pool import Pool
+from transcoder.report import Reporter
+from transcoder.settings import Settings
+from transcoder.tap import TapSilentError, open_tap
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ARRIVAL_SECONDS = 10.0
+"""How long a stream may take to appear after its job."""
+RETURN_SECONDS = 3.0
+"""How long a stream that ended may take to come back before it is gone: our tap may have ended, not the encoder."""
+SILENT_TAPS = 2
+"""Taps in a row that brought nothing for five seconds each."""
+HEALTH_SECONDS = 2.0
+CHANGE_SHOWN_SECONDS = 60.0
+MAX_RESTARTS = 6
+RESTART_SPAN_SECONDS = 60.0
+MAX_PENDING = 1_500
+POLICY = Policy()
+
+_CHANGES = {
+    "resolution_changed": "The encoder changed its picture size: players reload.",
+    "codec_changed": "The encoder changed its settings: players reload.",
+    "timestamp_jump": "The encoder's clock jumped.",
+    "sound_appeared": "Sound began after the picture.",
+    "picture_appeared": "The picture began after the sound.",
+}
+
+
+class Ending(StrEnum):
+    """How a session ended."""
+
+    GONE = "gone"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    """Another worker or a newer encoder session has the broadcast, or it has ended."""
+
+
+class _FailedError(Exception):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every session of this worker works with."""
+
+    settings: Settings
+    redis: Redis
+    store: MediaStore
+    windows: LiveWindows
+    pool: Pool
+
+
+class Session:
+    """One job from claim to end."""
+
+    def __init__(self, job: LiveJob, claimed: Claimed, bench: Bench) -> None:
+        self._job = job
+        self._bench = bench
+        self._reporter = Reporter(bench.redis, job, claimed.generation)
+        self._packager = Packager(job.public_id, claimed, bench.store, bench.windows)
+        self._watch = SourceWatch()
+        self._source: Source | None = None
+        self._feed: Feed | None = None
+        self._run: Run | None = None
+        self._pending: list[Seen] = []
+        self._pending_since_ms = 0
+        self._has_first = False
+        self._may_copy = True
+        self._restarts: list[float] = []
+        self._not_before = 0.0
+        self._health_at = 0.0
+        self._change: tuple[float, Warned] | None = None
+        self._log = _log.bind(broadcast=job.public_id, generation=claimed.generation)
+
+    async def serve(self) -> Ending:
+        """Transcode until the stream is gone, can't be transcoded, or somebody else has it; reports the first two."""
+        try:
+            await self._play()
+            await self._stop_run(RunEnd.ENDED)
+            await self._reporter.gone()
+        except _FailedError as failure:
+            self._log.warning("session_failed", code=failure.code)
+            await self._stop_run(RunEnd.ENDED)
+            await self._reporter.failed(failure.code, failure.message)
+            return Ending.FAILED
+        except FencedError:
+            return Ending.SUPERSEDED
+        finally:
+            if self._run is not None:
+                await asyncio.shield(self._run.abort(RunEnd.ENDED))
+        return Ending.GONE
+
+    # -- the tap --
+
+    async def _play(self) -> None:
+        """Read taps one after the other until the stream stays away."""
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        silent = 0
+        pause = 0.03
+        while time.monotonic() < deadline:
+            before = time.monotonic()
+            async with open_tap(self._bench.settings.rtmp_pull_url, self._job.public_id) as tap:
+                try:
+                    has_come = False
+                    while (tags := await tap.read()) is not None:
+                        await self._take_all(tags)
+                        has_come = has_come or bool(tags)
+                    silent = 0
+                except TapSilentError:
+                    silent += 1
+                    self._log.info("tap_silent", times=silent)
+                    self._give_up_if_deaf(silent)
+                except FlvError as error:
+                    self._log.warning("tap_garbled", error=str(error))
+                    self._count_restart("garbled")
+                    self._pending.clear()
+            if has_come:
+                deadline, pause = time.monotonic() + RETURN_SECONDS, 0.05
+            await self._look_after_run()
+            if silent >= SILENT_TAPS:
+                return
+            if time.monotonic() - before < pause:
+                await asyncio.sleep(random.uniform(0.5, 1.0) * pause)  # noqa: S311  # jitter
+                pause = min(0.5, pause * 1.2)
+
+    def _give_up_if_deaf(self, silent: int) -> None:
+        """A stream that is there, but brings no frames at all."""
+        if self._source is None and silent >= SILENT_TAPS:
+            raise _FailedError("no_media", "The encoder is connected, but sends no picture that can be shown.")
+
+    async def _take_all(self, tags: list[Tag]) -> None:
+        for tag in tags:
+            await self._take(tag)
+        await self._look_after_run()
+        await self._report_health()
+
+    async def _take(self, tag: Tag) -> None:
+        seen = self._watch.take(tag)
+        if codec := self._watch.unsupported():
+            raise _FailedError(
+                "unsupported_codec", f"The encoder sends {codec}: set it to H.264, the codec every browser plays."
+            )
+        if seen.change:
+            await self._note_change(seen.change)
+        if self._run is not None and self._feed is not None:
+            data = self._feed.take(seen)
+            if data and not self._run.offer(data):
+                await self._restart(await self._run.abort(RunEnd.OVERFLOW))
+            return
+        await self._wait_for_start(seen)
+
+    # -- starting and ending FFmpeg --
+
+    async def _wait_for_start(self, seen: Seen) -> None:
+        if seen.is_config:
+            return
+        is_waiting = time.monotonic() < self._not_before
+        if seen.is_key and (is_waiting or not self._pending or self._pending[0].tag.kind is Kind.AUDIO):
+            self._pending = [seen]  # sound from before the first picture is dropped
+            self._pending_since_ms = round(time.time() * 1000)
+        elif self._pending or seen.tag.kind is Kind.AUDIO:
+            self._pending_since_ms = self._pending_since_ms or round(time.time() * 1000)
+            self._pending.append(seen)
+        if len(self._pending) > MAX_PENDING:
+            self._pending.clear()
+        if is_waiting or not self._pending:
+            return
+        source = self._watch.source()
+        if source is None or (source.video_codec is not None and not self._pending[0].is_key):
+            return
+        await self._start(source)
+
+    async def _start(self, source: Source) -> None:
+        pool, public_id = self._bench.pool, self._job.public_id
+        gop_seconds = self._watch.fixed_gop_seconds() or self._job.known_gop_seconds
+        ladder = plan(
+            source,
+            POLICY,
+            cores=pool.free(public_id),
+            gop_seconds=gop_seconds if self._may_copy else None,
+            rungs=self._packager.video_rungs or None,
+        )
+        pool.hold(public_id, ladder.cores)
+        self._source = source
+        anchor_ms = self._pending_since_ms
+
+        async def begin(inits: Mapping[str, Init]) -> None:
+            await self._packager.begin(ladder, inits, anchor_ms)
+
+        self._run = Run(self._bench.settings.ffmpeg, ladder, Outlets(begin, self._publish, self._keep_thumbnail))
+        self._feed = Feed(source, self._watch.config_tags())
+        self._log.info(
+            "run_started",
+            source=f"{source.width}x{source.height}@{source.fps:g}",
+            rungs=[f"{rung.height}{'c' if rung.is_copied else ''}" for rung in ladder.video],
+            cores=round(ladder.cores, 2),
+        )
+        self._run.offer(self._feed.start() + b"".join(map(self._feed.take, self._pending)))
+        self._pending = []
+        self._pending_since_ms = 0
+        await self._reporter.probed(source, self._watch.health())
+
+    async def _publish(self, cuts: Mapping[str, SegmentCut]) -> None:
+        await self._packager.publish(cuts)
+        if not self._has_first:
+            self._has_first = True
+            seconds = await self._reporter.first_segment()
+            first_segment_seconds.observe(seconds)
+            self._log.info("first_segment", seconds=round(seconds, 2))
+
+    async def _keep_thumbnail(self, picture: bytes) -> None:
+        try:
+            await self._bench.store.put(f"{self._job.public_id}/thumbnail.jpg", picture)
+        except OSError as error:
+            self._log.warning("thumbnail_lost", error=type(error).__name__)
+
+    async def _note_change(self, change: str) -> None:
+        self._log.info("source_changed", change=change)
+        restarts_total.labels(change).inc()
+        self._change = (time.monotonic(), Warned(change, _CHANGES[change], "info"))
+        self._pending = []
+        self._may_copy = True
+        await self._stop_run(RunEnd.ENDED)
+
+    async def _stop_run(self, otherwise: RunEnd) -> None:
+        """Let the run write what it has."""
+        if self._run is not None:
+            run, self._run, self._feed = self._run, None, None
+            if await run.finish() is RunEnd.FENCED and otherwise is not RunEnd.FENCED:
+                raise FencedError
+
+    async def _look_after_run(self) -> None:
+        if self._run is not None and self._run.end is not None:
+            await self._restart(await self._run.abort(self._run.end))
+
+    async def _restart(self, end: RunEnd) -> None:
+        """The run is over although the stream goes on: begin anew at the next key frame, not too often."""
+        self._run = self._feed = None
+        self._log.warning("run_ended", end=end)
+        if end is RunEnd.FENCED:
+            raise FencedError
+        if end is RunEnd.MISCUT:
+            self._may_copy = False
+        self._count_restart(end)
+
+    def _count_restart(self, reason: str) -> None:
+        restarts_total.labels(reason).inc()
+        now = time.monotonic()
+        self._restarts = [*(at for at in self._restarts if now - at < RESTART_SPAN_SECONDS), now]
+        if len(self._restarts) > MAX_RESTARTS:
+            raise _FailedError("transcoder_failed", "The stream could not be transcoded; the server's log says why.")
+        backoff = min(8.0, 0.1 * 2.0 ** len(self._restarts)) if len(self._restarts) > 1 else 0.0
+        self._not_before = now + random.uniform(0.5, 1.0) * backoff  # noqa: S311  # jitter
+
+    # -- reports --
+
+    async def _report_health(self) -> None:
+        now = time.monotonic()
+        if self._source is None or self._run is None or now - self._health_at < HEALTH_SECONDS:
+            return
+        self._health_at = now
+        speed = self._run.progress.speed
+        if speed:
+            ffmpeg_speed.observe(speed)
+        extra = [self._change[1]] if self._change and now - self._change[0] < CHANGE_SHOWN_SECONDS else []
+        health = self._watch.health()
+        await self._reporter.health(self._source, health, self._packager.renditions, speed, extra)

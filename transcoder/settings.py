@@ -1,0 +1,57 @@
+"""The transcoder's settings: read once from the environment, then frozen."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from server.process.environment import Environment
+
+CORES_SHARE = 0.85
+"""How much of the machine encoding may plan with; the rest carries bursts and everybody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set; `docs/operations.md` lists the same names."""
+
+    redis_url: str
+    rtmp_pull_url: str
+    """Where the ingest plays `<public id>` from."""
+    media_store: str
+    ffmpeg: str
+    cores: float
+    """What the ladders of all broadcasts on this worker may cost together."""
+    metrics_host: str
+    metrics_port: int
+    log_level: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read and check every setting.
+
+        Raises:
+            SettingsError: with all faults at once.
+        """
+        read = Environment(env)
+        settings = cls(
+            redis_url=read.text("LEAMS_REDIS_URL"),
+            rtmp_pull_url=read.text("LEAMS_RTMP_PULL_URL", "rtmp://127.0.0.1:1935/live").rstrip("/"),
+            media_store=read.text("MEDIA_STORE", Path("var/media").absolute().as_uri()),
+            ffmpeg=env.get("FFMPEG") or bundled_ffmpeg(),
+            cores=read.number("LEAMS_TRANSCODER_CORES", CORES_SHARE * (os.cpu_count() or 1), 0.1, 1024),
+            metrics_host=read.text("LEAMS_METRICS_HOST", "127.0.0.1"),
+            metrics_port=read.integer("LEAMS_METRICS_PORT", 9101, 0, 65535),
+            log_level=read.text("LEAMS_LOG_LEVEL", "info"),
+        )
+        read.check()
+        return settings
+
+
+def bundled_ffmpeg() -> str:
+    """The FFmpeg that comes with imageio-ffmpeg."""
+    import imageio_ffmpeg  # noqa: PLC0415  # looks for the binary when it is imported; `FFMPEG` saves that
+
+    path: str = imageio_ffmpeg.get_ffmpeg_exe()
+    return path
