@@ -1,7 +1,7 @@
 """Put an event into a room's log: the Python side of `lua/publish.lua`.
 
 The event is encoded once, as JSON: so it travels, stands in the log and in the archive stream (fields `room`, `epoch`,
-`offset`, `event`).  Whoever publishes needs a Redis client and nothing else: web processes, outbox relay and tests alike.
+`offset`, `event`).  Whoever publishes needs a Redis client and nothing else: web processes and the outbox relay alike.
 """
 
 import secrets

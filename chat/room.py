@@ -79,10 +79,12 @@ class Refusal:
     field: str | None = None
 
 
-def judge(rules: RoomRules, account_id: int | None, followed_since_ms: int | None, now_ms: int) -> Refusal | None:
+def judge(
+    rules: RoomRules, account_id: int | None, followed_since_ms: int | None, now_ms: int, *, is_staff: bool = False
+) -> Refusal | None:
     """May this account say something now, as far as sanctions and followers-only mode go?  None: yes.
 
-    `followed_since_ms` is None for an account that doesn't follow the channel.
+    `followed_since_ms` is None for an account that doesn't follow the channel; the site's staff pass every mode.
     """
     role = rules.role_of(account_id)
     if role == "guest":
@@ -91,7 +93,7 @@ def judge(rules: RoomRules, account_id: int | None, followed_since_ms: int | Non
     if restriction is not None:
         return _silenced(restriction, now_ms)
     needed = rules.followers_only_seconds
-    if needed is None or role != "member":
+    if needed is None or role != "member" or is_staff:
         return None
     if followed_since_ms is None:
         return Refusal(Code.FOLLOWERS_ONLY, "Only followers may chat here now.")
@@ -152,5 +154,7 @@ CommandResult = Say | Done | Refusal
 class Commands(Protocol):
     """Carries out a line that begins with `/`: parse, permission, commit, publish."""
 
-    def __call__(self, rules: RoomRules, by: Author, text: str, nonce: str) -> Awaitable[CommandResult]:
+    def __call__(
+        self, rules: RoomRules, by: Author, text: str, nonce: str, *, is_staff: bool
+    ) -> Awaitable[CommandResult]:
         """`by` is the account with the role that the rules give it; `nonce` makes a repeat harmless."""

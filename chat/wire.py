@@ -169,11 +169,12 @@ Event = Message | Deleted | UserCleared | UserRestored | RoomCleared | ModesChan
 # -- what the server sends --
 
 
-class Logged(msgspec.Struct, frozen=True):
-    """An event at its place in the log."""
+class Logged(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An event at its place in the log; `epoch` only where it is not the one of the frame around (or asked about)."""
 
     offset: int
     event: Event
+    epoch: str = ""
 
 
 class Welcome(_Frame, frozen=True, tag="welcome"):

@@ -1,11 +1,38 @@
-"""`python -m server web`: one uvicorn process with the app, its metrics port and its logs."""
+"""`python -m server web`: one uvicorn process with the app, its metrics port, its logs, and a drain at the end."""
+
+import asyncio
+import socket
 
 import uvicorn
 
+from chat.transport import SocketProtocol
+from chat.wire import FRAME_MAX_BYTES
 from server.app import create_app
+from server.chat_ws import Chat
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.settings import Settings
+
+DRAIN_SPREAD_MS = 2_000
+"""Sockets come back spread over this time, so that the next process is not overrun."""
+DRAIN_SECONDS = 3.0
+"""Then whoever stayed is closed with RESTART."""
+
+
+class DrainingServer(uvicorn.Server):
+    """Before it shuts down, it stops listening and lets its sockets go in peace."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain the chat, then do what uvicorn does."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        chat: Chat | None = self.lifespan.state.get("chat")
+        if chat is not None:
+            await chat.hub.drain(DRAIN_SPREAD_MS, DRAIN_SECONDS)
+            await asyncio.sleep(0)  # the close frames leave with this turn
+        await super().shutdown(sockets)
 
 
 def run_web(settings: Settings) -> None:
@@ -17,7 +44,10 @@ def run_web(settings: Settings) -> None:
         port=settings.web_port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
+        ws_max_size=FRAME_MAX_BYTES,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
         ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
@@ -27,4 +57,4 @@ def run_web(settings: Settings) -> None:
         forwarded_allow_ips="127.0.0.1",
     )
     with metrics_server(settings.metrics_host, settings.metrics_port):
-        uvicorn.Server(config).run()
+        DrainingServer(config).run()

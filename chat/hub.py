@@ -1,0 +1,463 @@
+"""This process's rooms and sockets: follows the logs of its rooms and delivers each event to everybody who is in.
+
+A room opens with its first socket (rules, acknowledged subscription, log; in this order) and closes some time after
+its last.  Nothing is delivered before Redis gave it a place, and everything is delivered in the order of places.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from redis.asyncio import Redis
+
+from chat.audience import Identity, Seat, Socket
+from chat.availability import AWAY
+from chat.bus import Bus
+from chat.codes import Close
+from chat.keys import room_key
+from chat.live_room import LiveRoom
+from chat.presence import Counts, PresenceWriter, read_info, stored_info
+from chat.publisher import Published, Publisher, Stale
+from chat.ratelimit import Allowance
+from chat.room import Position, Refusal, RoomRules
+from chat.sequencer import Step
+from chat.wire import BACKFILL_MESSAGES, Event, Info, Logged, Message, Push, Reconnect, Reload, You
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+DELIVER_SECONDS = Histogram(
+    "leams_chat_deliver_seconds",
+    "From the making of an event to its offer to this process's sockets.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+DELIVERED = Counter("leams_chat_delivered_total", "Events offered to the sockets of a room, once per room.")
+OVERFLOWS = Counter("leams_chat_outbox_overflow_total", "Sockets closed because they read too slowly.")
+RELOADS = Counter("leams_chat_reload_total", "Rooms whose log began anew or could not be followed.")
+SOCKETS = Gauge("leams_chat_sockets", "Connected sockets, guests too.")
+MEMBERS = Gauge("leams_chat_members", "Connected sockets of accounts.")
+
+PUBLISH_SECONDS = 0.9
+"""A sender learns within a second that Redis is away."""
+KEEP_EMPTY_SECONDS = 30.0
+SWEEP_SECONDS = 1.0
+BEAT_SECONDS = 3.0
+CHECK_SECONDS = 5.0
+"""How often positions are compared with Redis and rule versions with Postgres."""
+EXPIRY_GRACE_SECONDS = 60.0
+ACCOUNT_SOCKETS_MAX = 50
+"""Of one account in one process; then its oldest goes."""
+
+_event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the hub asks Postgres for; the server brings it."""
+
+    rules: Callable[[int], Awaitable[RoomRules | None]]
+    versions: Callable[[list[int]], Awaitable[dict[int, int]]]
+    """The newest version of each room's rules."""
+    before: Callable[[int, Position], Awaitable[list[Logged]]]
+    """Visible messages right before a position, for the backfill of a short log."""
+    ended: Callable[[list[str]], Awaitable[set[str]]]
+    """Which of these sessions (of accounts) no longer stand."""
+
+
+class NoRoomError(Exception):
+    """No channel has this id."""
+
+
+class Hub:
+    """The rooms of this process."""
+
+    def __init__(self, redis: Redis, process: str, sources: Sources) -> None:
+        self._redis = redis
+        self._sources = sources
+        self._publisher = Publisher(redis)
+        self._presence = PresenceWriter(redis, process)
+        self.bus = Bus(redis, process, self._on_restored)
+        self.bus.listen_accounts(self.close_account)
+        self._rooms: dict[int, LiveRoom] = {}
+        self._opening: dict[int, asyncio.Task[LiveRoom]] = {}
+        self._catching_up: dict[int, asyncio.Task[None]] = {}
+        self._refreshing: dict[int, bool] = {}
+        """Rooms whose rules are being read; True: they changed again meanwhile."""
+        self._sockets: dict[Socket, None] = {}
+        self._by_account: dict[int, dict[Socket, None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self.is_draining = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Hub"]:
+        """Follow the logs while the block runs."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            tasks = [
+                group.create_task(self.bus.run()),
+                group.create_task(self._every(SWEEP_SECONDS, self._sweep)),
+                group.create_task(self._every(BEAT_SECONDS, self._beat)),
+                group.create_task(self._every(CHECK_SECONDS, self._check)),
+            ]
+            try:
+                yield self
+            finally:
+                for task in [*tasks, *self._opening.values(), *self._catching_up.values()]:
+                    task.cancel()
+
+    def _start(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        assert self._group is not None  # noqa: S101  # sockets come only while running
+        return self._group.create_task(_logged(work))
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311  # jitter
+            await _logged(work())
+
+    # -- sockets --
+
+    def connect(self, socket: Socket) -> None:
+        """Count a socket in."""
+        self._sockets[socket] = None
+        SOCKETS.inc()
+
+    def disconnect(self, socket: Socket) -> None:
+        """Let go of a socket, whatever it was in; harmless the second time."""
+        if socket not in self._sockets:
+            return
+        for room_id in list(socket.rooms):
+            self.leave(socket, room_id)
+        self._forget_account(socket)
+        del self._sockets[socket]
+        SOCKETS.dec()
+
+    def identify(self, socket: Socket, identity: Identity | None) -> None:
+        """Make the socket this account's, or a guest's; its seats change with it."""
+        if socket not in self._sockets:
+            return  # it was closed while its request waited
+        self._forget_account(socket)
+        socket.identity = identity
+        if identity is not None:
+            own = self._by_account.setdefault(identity.account_id, {})
+            own[socket] = None
+            MEMBERS.inc()
+            if len(own) > ACCOUNT_SOCKETS_MAX:
+                self._close(next(iter(own)), Close.SUPERSEDED, "too many sockets of this account")
+        for room_id in socket.rooms:
+            self._tell_standing(self._rooms[room_id], socket)
+
+    def _forget_account(self, socket: Socket) -> None:
+        if socket.account_id is None:
+            return
+        own = self._by_account[socket.account_id]
+        del own[socket]
+        MEMBERS.dec()
+        if not own:
+            del self._by_account[socket.account_id]
+        socket.identity = None
+
+    def _close(self, socket: Socket, code: Close, reason: str) -> None:
+        socket.outlet.close(code, reason)
+        self.disconnect(socket)
+
+    def close_account(self, account_id: int, session_id: str | None) -> None:
+        """Close an account's sockets, or those of one of its sessions."""
+        for socket in list(self._by_account.get(account_id, ())):
+            if session_id is None or (socket.identity and socket.identity.session_id == session_id):
+                self._close(socket, Close.ACCOUNT_GONE, "signed out")
+
+    # -- rooms --
+
+    def room(self, room_id: int) -> LiveRoom | None:
+        """A room that is open here."""
+        return self._rooms.get(room_id)
+
+    async def open_room(self, room_id: int) -> LiveRoom:
+        """The room, opened if it is not; many at once open it once.
+
+        Raises:
+            NoRoomError: there is no such channel.
+            AWAY: Redis or Postgres is away.
+        """
+        if (room := self._rooms.get(room_id)) is not None:
+            return room
+        task = self._opening.get(room_id)
+        if task is None:
+            assert self._group is not None  # noqa: S101  # sockets come only while running
+            # Its failures are its waiters' business: a task group would end everything for one.
+            task = asyncio.get_running_loop().create_task(self._open(room_id))
+            self._opening[room_id] = task
+            task.add_done_callback(lambda done: self._opened(room_id, done))
+        return await asyncio.shield(task)
+
+    def _opened(self, room_id: int, task: asyncio.Task[LiveRoom]) -> None:
+        del self._opening[room_id]
+        if not task.cancelled():
+            task.exception()  # seen: each waiter gets it too
+
+    async def _open(self, room_id: int) -> LiveRoom:
+        rules = await self._sources.rules(room_id)
+        if rules is None:
+            raise NoRoomError
+        room = LiveRoom(rules, info=Info(room=str(room_id)))
+        room.empty_since = time.monotonic()
+        await self.bus.subscribe(room_key(room_id, "log"), lambda data: self._hear(room, data))
+        try:
+            await self.bus.subscribe(room_key(room_id, "side"), lambda data: self._hear_side(room, data))
+            read = await self.bus.read_log(room_id, None)
+            room.restart([Logged(offset, _event_in.decode(event)) for offset, event in read.entries])
+            step = room.sequencer.start(read.epoch, read.offset)
+            room.info = await stored_info(self._redis, room_id)
+            if len(room.backfill()) < BACKFILL_MESSAGES:
+                room.before = await self._sources.before(room_id, Position(read.epoch, room.first_offset))
+        except BaseException:
+            self._unsubscribe(room_id)
+            raise
+        self._rooms[room_id] = room
+        self._perform(room, step)
+        return room
+
+    def _unsubscribe(self, room_id: int) -> None:
+        self.bus.unsubscribe(room_key(room_id, "log"))
+        self.bus.unsubscribe(room_key(room_id, "side"))
+
+    def enter(self, socket: Socket, room: LiveRoom) -> Seat:
+        """Seat a socket; from here on it gets what is delivered."""
+        seat = Seat(*room.standing_of(socket, _now_ms()))
+        if socket not in self._sockets:
+            return seat  # it was closed while its request waited
+        room.empty_since = None
+        socket.rooms.add(room.id)
+        room.audience.add(socket, seat)
+        counts = room.audience.counts()
+        room.totals = Counts(max(room.totals.viewers, counts.viewers), max(room.totals.chatters, counts.chatters))
+        return seat
+
+    def leave(self, socket: Socket, room_id: int) -> None:
+        """Take a socket out of a room."""
+        socket.rooms.discard(room_id)
+        room = self._rooms.get(room_id)
+        if room is not None:
+            room.audience.remove(socket)
+            if not room.audience.seats:
+                room.empty_since = time.monotonic()
+
+    # -- saying --
+
+    async def say(
+        self, room: LiveRoom, message: Message, *, slow_seconds: int, allowance: Allowance, judged_by: int
+    ) -> Published | Stale | Refusal:
+        """Publish a message and deliver it here without waiting for its echo.
+
+        Raises:
+            AWAY: Redis is away.
+        """
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            result = await self._publisher.say(
+                room.id,
+                message,
+                account_id=message.author.id,
+                nonce=message.nonce,
+                judged_by=judged_by,
+                slow_seconds=slow_seconds,
+                allowance=allowance,
+                known=room.sequencer.position,
+            )
+        if isinstance(result, Published) and not result.is_repeat:
+            self._feed(room, result.position, message)
+        return result
+
+    # -- following the log --
+
+    def _hear(self, room: LiveRoom, data: bytes) -> None:
+        epoch, offset, event = data.split(b":", 2)
+        position = room.sequencer.position
+        if position is not None and position.epoch.encode() == epoch and int(offset) <= position.offset:
+            return  # the echo of our own
+        self._feed(room, Position(epoch.decode(), int(offset)), _event_in.decode(event))
+
+    def _feed(self, room: LiveRoom, at: Position, event: Event) -> None:
+        self._perform(room, room.sequencer.feed(at.epoch, at.offset, event))
+
+    def _perform(self, room: LiveRoom, step: Step[Event]) -> None:
+        for offset, event in step.released:
+            self._deliver(room, offset, event)
+        if step.hole is not None or step.is_new_epoch:
+            self._catch_up_soon(room)
+
+    def _deliver(self, room: LiveRoom, offset: int, event: Event) -> None:
+        room.remember(Logged(offset, event))
+        self._broadcast(room, Push(str(room.id), room.position.epoch, offset, event))
+        DELIVERED.inc()
+        DELIVER_SECONDS.observe(max(0.0, time.time() - event.at_ms / 1000))
+        if not isinstance(event, Message):
+            self._refresh_soon(room)
+
+    def _broadcast(self, room: LiveRoom, frame: Push | Info | Reload) -> None:
+        for socket in room.audience.broadcast(frame):
+            OVERFLOWS.inc()
+            self.disconnect(socket)
+
+    def _catch_up_soon(self, room: LiveRoom) -> None:
+        if room.id not in self._catching_up:
+            task = self._start(self._catch_up(room))
+            self._catching_up[room.id] = task
+            task.add_done_callback(lambda _: self._catching_up.pop(room.id, None))
+
+    async def _catch_up(self, room: LiveRoom) -> None:
+        """Read what is missing; where that is impossible, begin anew and say so."""
+        known = room.sequencer.position
+        read = await self.bus.read_log(room.id, known)
+        entries = [(offset, _event_in.decode(event)) for offset, event in read.entries]
+        if known is not None and read.epoch == known.epoch:
+            step = room.sequencer.fill(read.epoch, entries)
+            for offset, event in step.released:
+                self._deliver(room, offset, event)
+            if room.position.offset >= read.offset:
+                return
+        room.restart([Logged(offset, event) for offset, event in entries])
+        room.sequencer.pause()
+        step = room.sequencer.start(read.epoch, read.offset)
+        RELOADS.inc()
+        _log.warning("chat_room_reloaded", room=room.id)
+        self._broadcast(room, Reload(str(room.id), read.epoch))
+        self._perform(room, step)
+        await self.refresh_rules(room)
+
+    async def _on_restored(self) -> None:
+        """The subscriber stands again: whatever the silence swallowed is in the logs."""
+        for room in list(self._rooms.values()):
+            self._catch_up_soon(room)
+        by_session = {s.identity.session_id: s for s in self._sockets if s.identity}
+        for session_id in await self._sources.ended(list(by_session)) if by_session else ():
+            socket = by_session[session_id]
+            if socket.account_id is not None:
+                self.close_account(socket.account_id, session_id)
+
+    # -- rules --
+
+    def _refresh_soon(self, room: LiveRoom) -> None:
+        """Many changes at once are read once more, not once each."""
+        if room.id in self._refreshing:
+            self._refreshing[room.id] = True
+            return
+        self._refreshing[room.id] = False
+        self._start(self._refresh_until_quiet(room))
+
+    async def _refresh_until_quiet(self, room: LiveRoom) -> None:
+        try:
+            is_due = True
+            while is_due:
+                self._refreshing[room.id] = False
+                await self.refresh_rules(room)
+                is_due = self._refreshing[room.id]
+        finally:
+            del self._refreshing[room.id]
+
+    async def refresh_rules(self, room: LiveRoom) -> None:
+        """Read the room's rules anew and tell everybody whose standing changed."""
+        rules = await self._sources.rules(room.id)
+        if rules is None or rules.version < room.rules.version:
+            return
+        room.rules = rules
+        for socket in list(room.audience.seats):
+            self._tell_standing(room, socket)
+
+    def _tell_standing(self, room: LiveRoom, socket: Socket) -> None:
+        seat = room.audience.seats.get(socket)
+        role, restriction = room.standing_of(socket, _now_ms())
+        if seat is None or (seat.role, seat.restriction) == (role, restriction):
+            return
+        seat.role, seat.restriction = role, restriction
+        if not socket.send(You(str(room.id), role, restriction)):
+            OVERFLOWS.inc()
+            self._close(socket, Close.SLOW, "you read too slowly: come back and recover")
+
+    # -- beside the log --
+
+    def _hear_side(self, room: LiveRoom, data: bytes) -> None:
+        try:
+            room.info = read_info(data)
+        except msgspec.DecodeError:
+            _log.warning("room_info_unreadable", room=room.id)
+            return
+        self._broadcast(room, self.info_of(room))
+
+    def info_of(self, room: LiveRoom) -> Info:
+        """What is true of the room now, with its counts."""
+        return msgspec.structs.replace(room.info, viewers=room.totals.viewers, chatters=room.totals.chatters)
+
+    async def _beat(self) -> None:
+        totals = await self._presence.write({room.id: room.audience.counts() for room in self._rooms.values()})
+        for room_id, counts in totals.items():
+            room = self._rooms.get(room_id)
+            if room is not None:
+                room.totals = counts
+                if room.told != counts:
+                    room.told = counts
+                    self._broadcast(room, self.info_of(room))
+
+    async def _sweep(self) -> None:
+        self.sweep(time.time(), time.monotonic())
+
+    def sweep(self, now: float, tick: float) -> None:
+        """Make guests of members whose token is long over, end timeouts, close rooms that stayed empty."""
+        for socket in list(self._sockets):
+            if socket.identity and now > socket.identity.expires_at + EXPIRY_GRACE_SECONDS:
+                self.identify(socket, None)
+        for room in list(self._rooms.values()):
+            if room.empty_since is not None and tick - room.empty_since > KEEP_EMPTY_SECONDS:
+                del self._rooms[room.id]
+                self._unsubscribe(room.id)
+                continue
+            for account_id in room.rules.sanctions:
+                for socket in self._by_account.get(account_id, ()):
+                    self._tell_standing(room, socket)
+
+    async def _check(self) -> None:
+        """Find what no message told: a position that fell behind, rules that changed."""
+        rooms = list(self._rooms.values())
+        for room in rooms:
+            if room.id not in self._catching_up:
+                await self._catch_up(room)
+        if not rooms:
+            return
+        versions = await self._sources.versions([room.id for room in rooms])
+        for room in rooms:
+            if versions.get(room.id, 0) > room.rules.version:
+                await self.refresh_rules(room)
+
+    # -- leaving --
+
+    async def drain(self, spread_ms: int, deadline_seconds: float) -> None:
+        """Ask every socket to come back elsewhere, each after its own while, then close who stayed."""
+        self.is_draining = True
+        for socket in list(self._sockets):
+            socket.send(Reconnect(random.randint(0, spread_ms)))  # noqa: S311  # jitter
+        ends = time.monotonic() + deadline_seconds
+        while self._sockets and time.monotonic() < ends:  # noqa: ASYNC110  # once in a process's life, and bounded
+            await asyncio.sleep(0.05)
+        self._close_all(list(self._sockets))
+
+    def _close_all(self, sockets: Iterable[Socket]) -> None:
+        for socket in sockets:
+            self._close(socket, Close.RESTART, "this process restarts")
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    """The top of a background task: its failure is logged, and the next round tries again."""
+    try:
+        await work
+    except AWAY as error:
+        _log.warning("chat_source_away", error=type(error).__name__)
+    except Exception:  # noqa: BLE001  # the top of a task
+        _log.exception("chat_background_failed")
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

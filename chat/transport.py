@@ -1,0 +1,73 @@
+"""uvicorn's WebSocket protocol with an outlet beside ASGI's `send`: frames that are ready leave in one write a turn.
+
+The handshake and everything that comes in stay uvicorn's.  What goes out are frames that the hub prepared once for all
+sockets, written to the transport directly; its buffer is the outbox, and a full one ends the connection.
+"""
+
+import asyncio
+from typing import cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
+
+from chat.codes import Close
+from chat.outbox import Outbox
+
+CLOSE_SECONDS = 2.0
+"""For the peer to answer a close frame; then the connection is cut, whatever it holds."""
+EXTENSION = "leams.outlet"
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """One connection; the route finds its outlet in `scope["extensions"]`."""
+
+    async def run_asgi(self) -> None:
+        """Run the app with the outlet at hand."""
+        extensions = cast("dict[str, object]", self.scope["extensions"])
+        extensions[EXTENSION] = RawOutlet(self)
+        await super().run_asgi()
+
+
+class RawOutlet:
+    """`chat.outbox.Outlet` over a transport of asyncio."""
+
+    def __init__(self, protocol: SocketProtocol) -> None:
+        self._protocol = protocol
+        self._outbox = Outbox()
+        self._is_closed = False
+
+    def offer(self, frame: bytes) -> bool:
+        """Take a frame; it leaves at the end of this loop turn, with the others of the turn."""
+        transport = self._protocol.transport
+        if self._is_closed or transport.is_closing():
+            return True  # the session is about to learn that its peer is gone
+        is_first = self._outbox.is_empty
+        if not self._outbox.add(frame, transport.get_write_buffer_size()):
+            return False
+        if is_first:
+            self._protocol.loop.call_soon(self._flush)
+        return True
+
+    def _flush(self) -> None:
+        if not self._outbox.is_empty and not self._protocol.transport.is_closing():
+            self._protocol.transport.write(self._outbox.take())
+
+    def close(self, code: Close, reason: str = "") -> None:
+        """Say why, and cut the connection when the peer doesn't answer in time."""
+        protocol = self._protocol
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if code is Close.SLOW:
+            self._outbox.take()
+        self._flush()
+        protocol.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if protocol.transport.is_closing() or protocol.conn.state is not State.OPEN:
+            return
+        protocol.conn.send_close(code, reason)
+        protocol.transport.write(b"".join(protocol.conn.data_to_send()))
+        protocol.close_sent = True
+        if protocol.read_paused:
+            protocol.read_paused = False
+            protocol.transport.resume_reading()
+        protocol.close_timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, protocol.transport.abort)
