@@ -3,6 +3,7 @@
 The cached rules refuse fast; what is committed was judged by the database's own rows, under the room's lock.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import asyncpg
@@ -17,7 +18,7 @@ from chat.commands import Delete, Help, Me, Misuse
 from chat.keys import room_key
 from chat.moderation import Person, judge_command, may_give
 from chat.orders import Ordered, carry_out, not_permitted
-from chat.publisher import Publisher, unavailable
+from chat.publisher import Publisher
 from chat.room import CommandResult, Done, Position, Refusal, RoomRules, Say
 from chat.wire import Author, Event, Message
 
@@ -31,15 +32,8 @@ else:
 ACQUIRE_SECONDS = 1.0
 """How long a command waits for a database connection before it is refused for now."""
 
-POSTGRES_AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    OSError,
-)
-"""What a database that is away, overloaded or restarting raises; a wrong statement is none of these."""
+ANNOUNCE_SECONDS = 0.8
+"""How long the sender waits for what is already committed to stand in the log."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -54,7 +48,11 @@ class Commander:
         self._publisher = Publisher(redis)
 
     async def __call__(self, rules: RoomRules, by: Author, text: str, nonce: str, *, is_staff: bool) -> CommandResult:
-        """Carry out the line; every refusal says what was expected, and a temporary one that a repeat can help."""
+        """Carry out the line; every refusal says what was expected.
+
+        Raises:
+            chat.availability.AWAY: nothing was committed as far as we know; the same nonce may be sent again.
+        """
         person = Person(by.id, rules.role_of(by.id), is_staff=is_staff)
         call = commands.parse(text)
         if isinstance(call, Misuse):
@@ -66,12 +64,8 @@ class Commander:
             return Say(command.text, is_me=True)
         if isinstance(command, Help):
             return Done(commands.help_text(command.command, lambda who: may_give(person, who)))
-        try:
-            author_id = await self._author_of(rules.room_id, command) if isinstance(command, Delete) else None
-            return await self._commit(Ordered(rules.room_id, by.id, entry, command, nonce, author_id))
-        except (*POSTGRES_AWAY, RedisError) as error:
-            _log.warning("chat_command_unavailable", command=entry.name, error=type(error).__name__)
-            return unavailable()
+        author_id = await self._author_of(rules.room_id, command) if isinstance(command, Delete) else None
+        return await self._commit(Ordered(rules.room_id, by.id, entry, command, nonce, author_id))
 
     async def _author_of(self, room_id: int, command: Delete) -> int | None:
         """Who said the message, if it still stands in the room's log."""
@@ -89,8 +83,9 @@ class Commander:
             if not isinstance(outcome, Announcement):
                 return outcome
             try:
-                return Done(position=await self._announce(connection, ordered.channel_id, outcome))
-            except RedisError as error:  # it is true already; `server jobs` will tell the room
+                async with asyncio.timeout(ANNOUNCE_SECONDS):
+                    return Done(position=await self._announce(connection, ordered.channel_id, outcome))
+            except (RedisError, TimeoutError) as error:  # it is true already; `server jobs` will tell the room
                 _log.warning("chat_announcement_left", command=ordered.entry.name, error=type(error).__name__)
                 return Done("Done; the chat will show it in a moment.")
 

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
+from chat.availability import AWAY
 from chat.codes import Code
-from chat.commander import Commander
+from chat.commander import ANNOUNCE_SECONDS, Commander
 from chat.room import Done, Refusal, Say
 from chat.wire import Author, Deleted, RoomCleared, UserCleared
 from server.db.pool import Pool, open_pool
@@ -191,14 +192,32 @@ async def test_what_was_left_behind_goes_first(db: Pool, redis: Redis) -> None:
     await away.aclose()
 
 
-async def test_postgres_away_is_a_temporary_refusal(db: Pool, redis: Redis, database_url: str) -> None:
-    """Nothing is true then, and trying again can help."""
+async def test_postgres_away_changes_nothing(db: Pool, redis: Redis, database_url: str) -> None:
+    """The failure is one of those that the session answers with a temporary refusal, and nothing is true then."""
     stage = await open_stage(db, redis)
     rules = await stage.rules()
     async with open_pool(database_url) as gone:
         await gone.close()
         author = Author(stage.ids["mona"], "mona", "moderator")
-        result = await Commander(gone, redis)(rules, author, "/ban bob", "n", is_staff=False)
-    assert isinstance(result, Refusal)
-    assert (result.code, result.is_temporary) == (Code.UNAVAILABLE, True)
+        with pytest.raises(AWAY):
+            await Commander(gone, redis)(rules, author, "/ban bob", "n", is_staff=False)
     assert await stage.log() == []
+
+
+async def test_a_redis_that_hangs_is_waited_for_less_than_a_second(db: Pool, redis: Redis) -> None:
+    """A Redis that accepts and never answers: the command is true, and its sender learns that in time."""
+    stage = await open_stage(db, redis)
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    async with await asyncio.start_server(swallow, "127.0.0.1", 0) as server:
+        hanging = Redis.from_url(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+        author = Author(stage.ids["mona"], "mona", "moderator")
+        async with asyncio.timeout(ANNOUNCE_SECONDS + 1):
+            result = await Commander(db, hanging)(await stage.rules(), author, "/ban bob", "n1", is_staff=False)
+        assert isinstance(result, Done)
+        assert result.position is None
+        await hanging.aclose()
+    assert (await stage.rules()).sanctions
