@@ -9,12 +9,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.applications import Starlette
 
+from media.live import LiveWindows
 from server.auth.passwords import Passwords, open_passwords
 from server.auth.signing_keys import AccessTokens
 from server.broadcasts.control import Control, open_control
 from server.chat_ws import Chat, open_chat
 from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
+from server.playback import Playlists
 from server.ratelimit import RateLimiter
 from server.settings import Settings
 
@@ -30,6 +32,7 @@ class AppState(TypedDict):
     passwords: Passwords
     limits: RateLimiter
     chat: Chat
+    playlists: Playlists
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -67,6 +70,7 @@ def lifespan_for(settings: Settings) -> Lifespan:
                 passwords=stack.enter_context(open_passwords()),
                 limits=RateLimiter(redis),
                 chat=await stack.enter_async_context(open_chat(db, redis, tokens)),
+                playlists=Playlists(LiveWindows(redis)),
             )
 
     return lifespan
