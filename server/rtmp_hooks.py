@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from server.db.pool import Connection
     from server.lifespan import AppState
 
-DECISION_SECONDS = 0.14
+DECISION_SECONDS = 0.15
 """nginx gives each web process 200 ms and refuses the encoder when none has answered."""
 START_SECONDS = 0.04
 """For what follows the commit; what isn't done by then the reconciler does."""

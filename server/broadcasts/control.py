@@ -67,7 +67,17 @@ class Control:
 async def open_control(settings: "Settings", db: Pool, redis: Redis) -> "AsyncIterator[Control]":
     """Everything at hand for as long as the block runs."""
     async with open_ingest(settings.ingest_http_url) as ingest:
-        yield Control(db, redis, ingest, LiveWindows(redis), settings.grace_seconds)
+        control = Control(db, redis, ingest, LiveWindows(redis), settings.grace_seconds)
+        await _warm(control)
+        yield control
+
+
+async def _warm(control: Control) -> None:
+    """Ask once what a hook asks: the first encoder after a start has no time for connecting and preparing."""
+    async with control.db.acquire() as connection, connection.transaction():
+        await store.key_facts(connection, await store.lock_channel_of_key(connection, b""))
+        await store.open_broadcast_of_channel(connection, None, lock=True)
+    await holder_of(control, "")
 
 
 async def change(control: Control, public_id: str, transition: Transition) -> BroadcastRow | None:

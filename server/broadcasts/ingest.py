@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from media.broadcast import Session
 
 TIMEOUT_SECONDS = 1.0
-DROP_LOOKS_MAX = 3
-"""nginx closes a dropped session in the same turn of its loop: one look is enough unless it is very busy."""
 
 
 class IngestError(Exception):
@@ -53,14 +51,13 @@ class Ingest:
         """
         wanted = {"app": APPLICATION, "name": public_id, "addr": session.address, "clientid": session.client_id}
         try:
-            await self._client.get("/control/drop/publisher", params=wanted)
+            reply = await self._client.get("/control/drop/publisher", params=wanted)
         except httpx.HTTPError as error:
             raise IngestError(f"the control door: {error!r}") from error
-        for _ in range(DROP_LOOKS_MAX):
-            stream = (await self.streams()).get(public_id)
-            if stream is None or stream.publisher != session:
-                return True
-        return False
+        if reply.text == "1":  # closed in this very turn of nginx's loop
+            return True
+        stream = (await self.streams()).get(public_id)
+        return stream is None or stream.publisher != session
 
 
 @asynccontextmanager

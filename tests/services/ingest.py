@@ -111,16 +111,12 @@ def running_ingest(settings: Settings, folder: Path) -> Iterator[IngestPorts]:
     folder.mkdir(parents=True, exist_ok=True)
     config = ingest_config(ports, folder, settings.hook_secret)
     with running_web(settings, ports, folder / "web.log"), running_nginx(config, folder, ports.rtmp):
-        try:
-            yield ports
-        finally:
-            import shutil; shutil.copytree(folder, "/tmp/m3/last", dirs_exist_ok=True)
+        yield ports
 
 
-@contextmanager
-def encoder(address: str, log: Path, *extra: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """FFmpeg publishes a tiny picture and a tone, key frames every 2 s, until the block ends."""
-    command = [
+def encoder_command(address: str, *extra: str) -> list[str]:
+    """FFmpeg with a tiny picture and a tone, key frames every 2 s."""
+    return [
         imageio_ffmpeg.get_ffmpeg_exe(),
         *("-hide_banner", "-loglevel", "warning", "-nostdin"),
         *("-re", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=15"),
@@ -128,7 +124,23 @@ def encoder(address: str, log: Path, *extra: str) -> Iterator["subprocess.Popen[
         *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "30", "-pix_fmt", "yuv420p"),
         *("-c:a", "aac", "-b:a", "32k", *extra, "-f", "flv", address),
     ]
-    with running(command, log, lambda: True) as process:
+
+
+@contextmanager
+def encoder(address: str, log: Path, *extra: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """An encoder publishes until the block ends; one that is refused ends."""
+    with running(encoder_command(address, *extra), log, lambda: True) as process:
+        yield process
+
+
+@contextmanager
+def insisting_encoder(address: str, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """An encoder that tries again when it is refused, as OBS does, until the block ends."""
+    again = (
+        "import subprocess, sys, time\n"
+        "for attempt in range(10):\n    subprocess.run(sys.argv[1:], check=False)\n    time.sleep(1)\n"
+    )
+    with running([sys.executable, "-c", again, *encoder_command(address)], log, lambda: True) as process:
         yield process
 
 

@@ -1,0 +1,262 @@
+"""The hooks behind a real ingest: who gets in, who is refused, and that the key is nowhere."""
+
+import asyncio
+import dataclasses
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import imageio_ffmpeg
+import pytest
+from redis.asyncio import Redis
+
+from media.jobs import FIELD, JOBS_STREAM, decode_job
+from media.stream_key import key_hash
+from server.db.pool import Pool
+from server.settings import Settings
+from tests.services.ingest import (
+    IngestPorts,
+    encoder,
+    from_another_address,
+    insisting_encoder,
+    make_channel,
+    running_ingest,
+    wait_for_publisher,
+)
+from tests.services.processes import wait_until
+
+HEADERS = {"X-Leams-Hook-Secret": "hook-secret-of-the-tests"}
+
+
+@pytest.fixture
+async def ingest(settings: Settings, service_folder: Path, tmp_path: Path) -> AsyncIterator[IngestPorts]:
+    with running_ingest(settings, service_folder / tmp_path.name) as ports:
+        yield ports
+
+
+@pytest.fixture
+def logs(service_folder: Path, tmp_path: Path) -> Path:
+    return service_folder / tmp_path.name
+
+
+async def broadcasts(db: Pool) -> list[asyncpg.Record]:
+    async with db.acquire() as connection:
+        return await connection.fetch("SELECT * FROM broadcasts ORDER BY id")
+
+
+async def eventually(is_true: Callable[[], Any], what: str, seconds: float = 10.0) -> None:
+    await asyncio.to_thread(wait_until, is_true, what, seconds)
+
+
+async def until_row(db: Pool, accepts: Callable[[asyncpg.Record], bool], seconds: float = 10.0) -> asyncpg.Record:
+    """The last broadcast's row once it is as wanted."""
+    deadline = time.monotonic() + seconds
+    while True:
+        rows = await broadcasts(db)
+        if rows and accepts(rows[-1]):
+            return rows[-1]
+        assert time.monotonic() < deadline, f"the row did not come: {rows}"
+        await asyncio.sleep(0.05)
+
+
+async def until_refused(redis: Redis, channel_id: int) -> bytes:
+    """What the dashboard will say of a refused encoder, once it is there."""
+    async with asyncio.timeout(10):
+        while (note := await redis.get(f"leams:ingest:refused:{channel_id}")) is None:
+            await asyncio.sleep(0.05)
+    assert isinstance(note, bytes)
+    return note
+
+
+async def ask(ports: IngestPorts, key: str, client_id: int = 1, address: str = "10.0.0.1") -> httpx.Response:
+    """Call the web process as nginx would."""
+    body = f"app=live&flashver=&swfurl=&tcurl=&pageurl=&addr={address}&clientid={client_id}&call=publish&name={key}"
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.post(f"http://127.0.0.1:{ports.web}/hooks/publish", content=body, headers=HEADERS)
+
+
+async def test_a_good_key_publishes_under_a_public_id(
+    ingest: IngestPorts, db: Pool, redis: Redis, logs: Path, tmp_path: Path
+) -> None:
+    """The name becomes the row's public id, a job is on the stream, and the key is in no log, name, key or row."""
+    channel_id, key = await make_channel(db, "Maria")
+    log = tmp_path / "encoder.log"
+    with encoder(ingest.address(f"{key}?name=evil&clientid=9"), log) as process:
+        row = await until_row(db, lambda row: row["state"] == "starting")
+        await eventually(lambda: ingest.publishes(row["public_id"]), "the public name")
+        assert (row["channel_id"], row["ingest_address"], row["title"]) == (channel_id, "127.0.0.1", "A title")
+        stream = ingest.streams()[row["public_id"]]
+        assert stream.publisher is not None
+        assert stream.publisher.client_id == row["ingest_client_id"], "the encoder's own arguments change nothing"
+        ((_, entry),) = await redis.xrange(JOBS_STREAM)
+        job = decode_job(entry[FIELD.encode()])
+        assert (job.public_id, job.publish_count) == (row["public_id"], 1)
+        page = httpx.get(f"{ingest.http_url}/stat", trust_env=False).text
+        process.terminate()
+        row = await until_row(db, lambda row: row["state"] == "interrupted")
+    assert row["ingest_client_id"] is None
+    assert key not in page
+    for file in logs.rglob("*"):
+        assert key not in str(file)
+        assert not file.is_file() or key.encode() not in file.read_bytes(), f"{file} holds the key"
+    keys = await redis.keys("*")
+    assert not any(key.encode() in name for name in keys)
+    assert key not in repr(row)
+    async with db.acquire() as connection:
+        assert await connection.fetchval("SELECT last_used_at FROM stream_keys") is not None
+
+
+async def test_a_wrong_or_missing_key_is_refused(ingest: IngestPorts, db: Pool, logs: Path, tmp_path: Path) -> None:
+    """FFmpeg with a wrong key, with none, with a very long one: closed, no row, and not logged."""
+    await make_channel(db, "Maria")
+    wrong = ["lk_" + "w" * 43, "", "k" * 10_000]
+    for number, name in enumerate(wrong):
+        with encoder(ingest.address(name), tmp_path / f"{number}.log") as process:
+            await eventually(lambda p=process: p.poll() is not None, "the refusal")  # type: ignore[misc]  # bound early
+            assert process.returncode != 0
+    assert await broadcasts(db) == []
+    written = b"".join(file.read_bytes() for file in logs.glob("*.log"))
+    assert b"lk_www" not in written
+    assert b"kkkk" not in written
+
+
+async def test_every_refusal_looks_the_same(ingest: IngestPorts, db: Pool) -> None:
+    """Unknown, empty, huge, revoked, disabled, blocked: one status, one body, the same headers."""
+    _, good = await make_channel(db, "Good")
+    _, revoked = await make_channel(db, "Revoked")
+    _, disabled = await make_channel(db, "Disabled")
+    _, blocked = await make_channel(db, "Blocked")
+    async with db.acquire() as connection:
+        await connection.execute("UPDATE stream_keys SET revoked_at = now() WHERE hash = $1", key_hash(revoked))
+        await connection.execute("UPDATE accounts SET disabled_at = now() WHERE name = 'Disabled'")
+        await connection.execute(
+            "UPDATE channels SET publish_blocked_until = now() + interval '1 minute' WHERE slug = 'blocked'"
+        )
+    replies = [
+        await ask(ingest, name)
+        for name in ("lk_" + "u" * 43, "", "k" * 10_000, "k" * 300, "%00%ff", revoked, disabled, blocked)
+    ]
+    for reply in replies:
+        assert (reply.status_code, reply.content) == (403, b"")
+        assert set(reply.headers) == set(replies[0].headers)
+        assert reply.headers["connection"] == "close", "nginx acts only once the socket closes"
+    assert await broadcasts(db) == []
+    assert (await ask(ingest, good)).status_code == 302
+
+
+async def test_only_the_ingest_reaches_the_hooks(ingest: IngestPorts, db: Pool) -> None:
+    """Without the secret, or with another, nothing is looked at."""
+    _, key = await make_channel(db, "Maria")
+    body = f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={key}"
+    for path in ("publish", "publish_done"):
+        url = f"http://127.0.0.1:{ingest.web}/hooks/{path}"
+        for headers in ({}, {"X-Leams-Hook-Secret": "guess"}, {"X-Leams-Hook-Secret": "é"}):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+                assert (await client.post(url, content=body, headers=encoded)).status_code == 403
+    assert await broadcasts(db) == []
+
+
+async def test_the_hook_asked_twice_answers_the_same(ingest: IngestPorts, db: Pool, redis: Redis) -> None:
+    """The proxy's second try gets the same name; there is one row and one job."""
+    _, key = await make_channel(db, "Maria")
+    first, second = await ask(ingest, key), await ask(ingest, key)
+    assert (first.status_code, second.status_code) == (302, 302)
+    assert first.headers["location"] == second.headers["location"] == (await broadcasts(db))[0]["public_id"]
+    assert len(await redis.xrange(JOBS_STREAM)) == 1
+
+
+async def test_publishing_goes_on_without_redis(
+    settings: Settings, db: Pool, service_folder: Path, tmp_path: Path
+) -> None:
+    """A Redis that is away refuses nobody: the row stands, the reconciler will send the job."""
+    away = dataclasses.replace(settings, redis_url="redis://127.0.0.1:1/0")
+    with running_ingest(away, service_folder / tmp_path.name) as ports:
+        _, key = await make_channel(db, "Maria")
+        assert (await ask(ports, key)).status_code == 302
+    assert [row["state"] for row in await broadcasts(db)] == ["starting"]
+
+
+async def test_an_encoder_takes_over_its_own_zombie(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
+    """A frozen encoder still holds the name; the same machine connects again, and nginx really lets it in."""
+    _, key = await make_channel(db, "Maria")
+    with encoder(ingest.address(key), tmp_path / "1.log") as zombie:
+        row = await until_row(db, lambda row: row["state"] == "starting")
+        await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
+        zombie.send_signal(signal.SIGSTOP)
+        try:
+            with insisting_encoder(ingest.address(key), tmp_path / "2.log"):
+                taken = await until_row(db, lambda row: row["publish_count"] == 2)
+                assert taken["public_id"] == row["public_id"], "the same broadcast"
+                assert len(taken["takeovers"]) == 1
+
+                def newcomer_delivers() -> bool:
+                    stream = ingest.streams().get(row["public_id"])
+                    owner = stream.publisher if stream else None
+                    return owner is not None and owner.client_id == taken["ingest_client_id"] and bool(stream.width)
+
+                await eventually(newcomer_delivers, "the newcomer's picture")
+                assert (await broadcasts(db))[-1]["state"] == "starting", "the old session's done hook ended nothing"
+        finally:
+            zombie.send_signal(signal.SIGCONT)
+
+
+async def test_a_second_encoder_from_elsewhere_is_refused(
+    ingest: IngestPorts, db: Pool, redis: Redis, tmp_path: Path
+) -> None:
+    """While the first delivers, another address gets nothing, the first goes on, and the dashboard is told."""
+    channel_id, key = await make_channel(db, "Maria")
+    with encoder(ingest.address(key), tmp_path / "1.log") as first, from_another_address(ingest.rtmp) as port:
+        row = await until_row(db, lambda row: row["state"] == "starting")
+        await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
+        with insisting_encoder(f"rtmp://127.0.0.1:{port}/live/{key}", tmp_path / "2.log"):
+            note = await until_refused(redis, channel_id)
+        assert first.poll() is None
+        (after,) = await broadcasts(db)
+        assert (after["publish_count"], after["ingest_client_id"]) == (1, row["ingest_client_id"])
+        assert ingest.publishes(row["public_id"])
+        assert b'"already_live"' in note
+
+
+async def test_a_dead_encoder_is_dropped_within_ten_seconds(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
+    """Frozen, its connection open: the ingest itself lets go of it, and its broadcast is interrupted."""
+    _, key = await make_channel(db, "Maria")
+    with encoder(ingest.address(key), tmp_path / "1.log") as process:
+        row = await until_row(db, lambda row: row["state"] == "starting")
+        await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
+        process.send_signal(signal.SIGSTOP)
+        frozen = time.monotonic()
+        await until_row(db, lambda row: row["state"] == "interrupted", 12.0)
+        assert time.monotonic() - frozen < 10.0
+        process.send_signal(signal.SIGCONT)
+
+
+async def test_an_encoder_that_comes_back_continues(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
+    """Gone and back within the grace: the same broadcast, Starting again under a new session."""
+    _, key = await make_channel(db, "Maria")
+    with encoder(ingest.address(key), tmp_path / "1.log"):
+        row = await until_row(db, lambda row: row["state"] == "starting")
+    await until_row(db, lambda row: row["state"] == "interrupted")
+    with encoder(ingest.address(key), tmp_path / "2.log"):
+        back = await until_row(db, lambda row: row["state"] == "starting")
+        assert (back["public_id"], back["publish_count"]) == (row["public_id"], 2)
+    assert len(await broadcasts(db)) == 1
+
+
+async def test_nobody_plays_from_elsewhere(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
+    """The ingest serves players on loopback only: another address gets no stream."""
+    _, key = await make_channel(db, "Maria")
+    with encoder(ingest.address(key), tmp_path / "1.log"), from_another_address(ingest.rtmp) as port:
+        row = await until_row(db, lambda row: row["state"] == "starting")
+        await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
+        player = await asyncio.create_subprocess_exec(
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            *("-loglevel", "error", "-rw_timeout", "5000000", "-i", f"rtmp://127.0.0.1:{port}/live/{row['public_id']}"),
+            *("-t", "1", "-f", "null", "-"),
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert await asyncio.wait_for(player.wait(), 15) != 0
