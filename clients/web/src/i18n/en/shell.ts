@@ -7,6 +7,7 @@ export const shell = {
   close: 'Close',
   copied: 'Copied.',
   copy: 'Copy',
+  copyFailed: 'The browser did not allow it. Select the text and copy it yourself.',
   crashText: 'This page made a mistake. Load it again; if it keeps happening, tell whoever runs this site.',
   crashTitle: 'The page stopped working',
   dashboard: 'Dashboard',

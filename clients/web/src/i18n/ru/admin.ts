@@ -1,1 +1,35 @@
-export const admin = {} as const;
+import type { Translated } from '../catalogue';
+import type { admin as en } from '../en/admin';
+
+export const admin: Translated<typeof en> = {
+  accounts: 'Аккаунты',
+  accountsNone: 'Таких аккаунтов нет.',
+  broadcasts: 'Идущие эфиры',
+  broadcastsNone: 'Никто не в эфире.',
+  changed: 'Аккаунт {name} изменён.',
+  disable: 'Отключить',
+  disabled: 'Отключён',
+  disableText: 'Все сеансы {name} закончатся, войти и писать в чат будет нельзя, идущий эфир остановится. Аккаунт можно будет включить снова.',
+  disableTitle: 'Отключить {name}?',
+  enable: 'Включить',
+  forbiddenText: 'Если он вам нужен, попросите администратора дать роль сотрудника.',
+  forbiddenTitle: 'Эта страница для сотрудников',
+  joined: 'Регистрация: {ago}',
+  more: 'Показать ещё',
+  registration: 'Регистрация открыта для всех',
+  registrationClosed: 'Регистрация закрыта.',
+  registrationOpen: 'Регистрация открыта.',
+  role: 'Роль {name}',
+  role_admin: 'Администратор',
+  role_staff: 'Сотрудник',
+  role_user: 'Пользователь',
+  searchAccounts: 'Поиск по имени',
+  site: 'Сайт',
+  stop: 'Остановить',
+  stopOf: 'Остановить эфир {name}',
+  stopText: 'Зрители {name} увидят конец эфира. Стример сможет начать снова.',
+  stopTitle: 'Остановить эфир?',
+  stopped: 'Эфир {name} остановлен.',
+  title: 'Администрирование',
+  you: 'Это вы',
+};
