@@ -1,0 +1,150 @@
+"""Two web processes on one Redis and Postgres: one order, recovery by position, one of them killed."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.auth.signing_keys import AccessTokens
+from server.db.pool import Pool
+from tests.services.chat import (
+    MSGPACK,
+    Account,
+    ChatClient,
+    Frame,
+    People,
+    WebProcess,
+    chat_client,
+    in_room,
+    web_process,
+)
+
+Pair = tuple[WebProcess, WebProcess]
+
+
+@pytest.fixture
+async def pair(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
+    with (
+        web_process(database_url, redis_url, tmp_path) as one,
+        web_process(database_url, redis_url, tmp_path) as two,
+    ):
+        yield one, two
+
+
+@pytest.fixture
+async def people(db: Pool) -> People:
+    return People(db, await AccessTokens.load(db))
+
+
+async def _talk(client: ChatClient, room: str, texts: list[str]) -> list[int]:
+    """Say all of them, waiting where the rate says so; the acknowledged offsets."""
+    offsets = []
+    for text in texts:
+        answer = await client.say(room, text)
+        while answer["t"] == "error":
+            await asyncio.sleep(answer["retry_after_ms"] / 1000)
+            answer = await client.say(room, text)
+        offsets.append(answer["offset"])
+    return offsets
+
+
+async def _read_to(client: ChatClient, offset: int) -> list[tuple[int, str]]:
+    """Every message from the room, in order of arrival, up to this offset."""
+    seen = [_place(frame) for frame in client.frames if frame["t"] == "event"]
+    while not seen or seen[-1][0] < offset:
+        frame = await client.read()
+        if frame["t"] == "event":
+            seen.append(_place(frame))
+    return seen
+
+
+def _place(frame: Frame) -> tuple[int, str]:
+    return frame["offset"], frame["event"]["text"]
+
+
+async def _recover(client: ChatClient, account: Account | None, room: str, epoch: str, offset: int) -> Frame:
+    await client.hello(account)
+    return await client.ask("join", room=room, epoch=epoch, offset=offset)
+
+
+async def test_the_order_is_the_same_on_both_processes(pair: Pair, people: People) -> None:
+    """Four speakers on two processes: every reader anywhere sees one order, contiguous, nothing lost or doubled."""
+    owner = await people.join()
+    speakers = [await people.join() for _ in range(4)]
+    async with (
+        in_room(pair[0].port, owner.room) as left,
+        in_room(pair[1].port, owner.room, None, MSGPACK) as right,
+        in_room(pair[0].port, owner.room, speakers[0]) as a,
+        in_room(pair[1].port, owner.room, speakers[1]) as b,
+        in_room(pair[0].port, owner.room, speakers[2]) as c,
+        in_room(pair[1].port, owner.room, speakers[3]) as d,
+    ):
+        said = await asyncio.gather(
+            *(
+                _talk(client, owner.room, [f"{name}{n}" for n in range(7)])
+                for client, name in zip((a, b, c, d), "abcd", strict=True)
+            )
+        )
+        last = max(offset for offsets in said for offset in offsets)
+        seen = await _read_to(left, last)
+        assert seen == await _read_to(right, last) == await _read_to(a, last)
+        assert [offset for offset, _ in seen] == list(range(1, 29))
+        assert len({text for _, text in seen}) == 28
+
+
+async def test_a_killed_process_loses_nothing(pair: Pair, people: People) -> None:
+    """Kill -9: the reader comes back to the other process and gets exactly what it missed."""
+    owner, fan = await people.join(), await people.join()
+    async with in_room(pair[1].port, owner.room, owner) as speaker:
+        async with in_room(pair[0].port, owner.room, fan) as reader:
+            await _talk(speaker, owner.room, ["one", "two"])
+            second = await reader.event(text="two")
+            pair[0].process.send_signal(signal.SIGKILL)
+            await reader.closed()
+        missed = await _talk(speaker, owner.room, ["three", "four", "five"])
+        async with chat_client(pair[1].port) as reader:
+            joined = await _recover(reader, fan, owner.room, second["epoch"], second["offset"])
+            assert joined["recovered"] is True
+            assert [_place(logged) for logged in joined["events"]] == list(
+                zip(missed, ["three", "four", "five"], strict=True)
+            )
+            await speaker.say(owner.room, "six")
+            assert (await reader.event())["event"]["text"] == "six"
+
+
+async def test_a_position_that_cannot_be_followed_gets_the_backfill(pair: Pair, people: People) -> None:
+    """A made-up epoch and an offset from the future: not recovered, the backfill instead."""
+    owner = await people.join()
+    async with in_room(pair[0].port, owner.room, owner) as speaker:
+        await _talk(speaker, owner.room, ["one", "two"])
+        async with chat_client(pair[1].port) as reader:
+            for epoch, offset in (("f" * 20, 1), (speaker.frames[-1]["epoch"], 99), ("", 0)):
+                joined = await _recover(reader, None, owner.room, epoch, offset)
+                assert joined.get("recovered", False) is False
+                assert [logged["event"]["text"] for logged in joined["events"]] == ["one", "two"]
+
+
+async def test_what_was_removed_meanwhile_is_not_recovered(pair: Pair, people: People) -> None:
+    """Recovery brings the deletion, without the deleted text."""
+    owner = await people.join()
+    async with in_room(pair[0].port, owner.room, owner) as speaker:
+        first = await speaker.say(owner.room, "first")
+        await speaker.say(owner.room, "secret")
+        push = next(f for f in speaker.frames if f["t"] == "event" and f["event"]["text"] == "secret")
+        assert (await speaker.say(owner.room, f"/delete {push['event']['id']}"))["t"] == "ack"
+        async with chat_client(pair[1].port) as reader:
+            joined = await _recover(reader, None, owner.room, first["epoch"], first["offset"])
+    assert joined["recovered"] is True
+    assert [logged["event"]["t"] for logged in joined["events"]] == ["deleted"]
+
+
+async def test_a_sanction_holds_on_every_process_at_once(pair: Pair, people: People) -> None:
+    """A ban given on one process silences the account on the other within a second."""
+    owner, fan = await people.join(), await people.join()
+    async with in_room(pair[0].port, owner.room, owner) as speaker, in_room(pair[1].port, owner.room, fan) as member:
+        assert (await speaker.say(owner.room, f"/ban {fan.name}"))["t"] == "ack"
+        told = await member.until(lambda frame: frame["t"] == "you", 1)
+        assert told["restriction"]["code"] == "banned"
+        assert (await member.say(owner.room, "hello?"))["code"] == "banned"

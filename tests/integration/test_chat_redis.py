@@ -1,0 +1,210 @@
+"""Redis killed, emptied, or deaf: readers stay, senders learn within a second, all recovers by itself."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import pytest
+from redis.asyncio import Redis
+
+from chat.keys import room_key
+from server.auth.signing_keys import AccessTokens
+from server.db.pool import Pool
+from tests.services.chat import ChatClient, Frame, People, WebProcess, chat_client, in_room, web_process
+from tests.services.processes import listens, running
+from workbench.machine import free_port, give_to_user
+from workbench.redis import redis_command
+
+
+@contextmanager
+def _durable_redis(folder: Path, port: int) -> "Iterator[subprocess.Popen[bytes]]":
+    command = redis_command(folder, port)
+    with running(command, folder / "redis.log", lambda: listens(port), drop_root=True) as process:
+        yield process
+
+
+@pytest.fixture
+def redis_home(service_folder: Path, request: pytest.FixtureRequest) -> Path:
+    folder = service_folder / f"own-{request.node.name}"
+    folder.mkdir()
+    give_to_user(folder)
+    return folder
+
+
+@pytest.fixture
+async def people(db: Pool) -> People:
+    return People(db, await AccessTokens.load(db))
+
+
+@pytest.fixture
+async def web(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[WebProcess]:
+    with web_process(database_url, redis_url, tmp_path) as web:
+        yield web
+
+
+async def _say_until_taken(client: ChatClient, room: str, text: str, nonce: str) -> Frame:
+    """Repeat one send until it stands, as a page does."""
+    deadline = time.monotonic() + 15
+    while True:
+        answer = await client.say(room, text, nonce)
+        if answer["t"] == "ack" or time.monotonic() > deadline:
+            return answer
+        assert answer["code"] == "unavailable", answer
+        await asyncio.sleep(0.1)
+
+
+async def test_redis_killed_and_restarted(database_url: str, redis_home: Path, tmp_path: Path, people: People) -> None:
+    """Readers stay connected, senders get `unavailable` within a second, nothing acknowledged is lost afterwards."""
+    port, owner = free_port(), await people.join()
+    url = f"redis://127.0.0.1:{port}/0"
+    with web_process(database_url, url, tmp_path) as web, _durable_redis(redis_home, port) as process:
+        async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+            first = await speaker.say(owner.room, "before")
+            await reader.event(text="before")
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            started = time.monotonic()
+            refused = await speaker.say(owner.room, "during", "d")
+            assert time.monotonic() - started < 1.2
+            assert (refused["code"], refused["temporary"]) == ("unavailable", True)
+            async with chat_client(web.port) as late:
+                await late.hello()
+                joined = await late.ask("join", room=owner.room)  # its room is open: no Redis needed
+                assert joined["t"] == "joined"
+            with _durable_redis(redis_home, port):
+                ack = await _say_until_taken(speaker, owner.room, "after", "d")
+                assert (ack["epoch"], ack["offset"]) == (first["epoch"], first["offset"] + 1)
+                assert (await reader.event())["event"]["text"] == "after"
+                async with chat_client(web.port) as late:
+                    await late.hello()
+                    joined = await late.ask("join", room=owner.room, epoch=first["epoch"], offset=first["offset"] - 1)
+                    assert [logged["event"]["text"] for logged in joined["events"]] == ["before", "after"]
+
+
+async def test_an_emptied_redis_begins_anew(web: WebProcess, people: People, redis: Redis) -> None:
+    """FLUSHALL: members are told to reload, the log has a new epoch, and talk goes on."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+        first = await speaker.say(owner.room, "lost")
+        await redis.flushall()
+        reload = await reader.until(lambda frame: frame["t"] == "reload")
+        assert reload["epoch"] > first["epoch"]
+        again = await speaker.say(owner.room, "anew")
+        assert (again["epoch"], again["offset"]) == (reload["epoch"], 1)
+        assert (await reader.event(text="anew"))["epoch"] == reload["epoch"]
+        joined = await reader.ask("join", room=owner.room, epoch=first["epoch"], offset=first["offset"])
+        assert joined.get("recovered", False) is False
+
+
+async def test_a_log_that_went_back_begins_anew(web: WebProcess, people: People, redis: Redis) -> None:
+    """Redis came back behind what was delivered: the next message starts a new epoch instead of a second offset 2."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+        for text in ("one", "two", "three"):
+            last = await speaker.say(owner.room, text)
+        await redis.hset(room_key(int(owner.room), "head"), "offset", "1")
+        await redis.xtrim(room_key(int(owner.room), "log"), maxlen=1, approximate=False)
+        again = await speaker.say(owner.room, "four")
+        assert again["epoch"] > last["epoch"]
+        await reader.until(lambda frame: frame["t"] == "reload")
+
+
+async def test_a_dropped_subscription_fills_its_gap(web: WebProcess, people: People, redis: Redis) -> None:
+    """The subscriber's connection is cut: what was said by another process meanwhile arrives, in order, once."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+        await speaker.say(owner.room, "one")
+        await reader.event(text="one")
+        await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await _append_silently(redis, int(owner.room), 2, "two")
+        assert (await reader.event(text="two"))["offset"] == 2
+        await speaker.say(owner.room, "three")
+        assert (await reader.event(text="three"))["offset"] == 3
+        offsets = [frame["offset"] for frame in reader.frames if frame["t"] == "event"]
+        assert offsets == [1, 2, 3]
+
+
+async def test_a_hole_is_filled_from_the_log(web: WebProcess, people: People, redis: Redis) -> None:
+    """A message that no channel brought is read from the log before the next one is shown."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+        await speaker.say(owner.room, "one")
+        await _append_silently(redis, int(owner.room), 2, "two")
+        await speaker.say(owner.room, "three")
+        texts = [(await reader.event())["event"]["text"] for _ in range(3)]
+        assert texts == ["one", "two", "three"]
+
+
+async def test_a_deaf_subscriber_is_found(
+    database_url: str, redis: Redis, redis_port: int, tmp_path: Path, people: People
+) -> None:
+    """Redis answers commands but the subscriber's socket hears nothing: noticed within 5 s, and replaced."""
+    owner = await people.join()
+    async with _Muffler(redis_port) as muffler:
+        with web_process(database_url, f"redis://127.0.0.1:{muffler.port}/0", tmp_path) as web:
+            async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+                await speaker.say(owner.room, "one")
+                await reader.event(text="one")
+                muffler.mute()
+                await _append_silently(redis, int(owner.room), 2, "two")
+                assert (await reader.event(text="two", seconds=10))["offset"] == 2
+                await asyncio.wait_for(muffler.replaced.wait(), 10)
+
+
+async def _append_silently(redis: Redis, room_id: int, offset: int, text: str) -> None:
+    """Append to the log as the script does, but tell nobody."""
+    now_ms = int(time.time() * 1000)
+    event = f'{{"t":"message","id":"silent{offset}","at_ms":{now_ms},"author":{{"id":1,"name":"x"}},"text":"{text}"}}'
+    await redis.hincrby(room_key(room_id, "head"), "offset", 1)
+    await redis.xadd(room_key(room_id, "log"), {"e": event}, id=f"{offset}-0")
+
+
+class _Muffler:
+    """A TCP proxy before Redis that can swallow what comes down the connection that subscribes."""
+
+    def __init__(self, redis_port: int) -> None:
+        self._redis_port = redis_port
+        self._muted: set[int] = set()
+        self._subscribers: set[int] = set()
+        self.replaced = asyncio.Event()
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    def mute(self) -> None:
+        self._muted = set(self._subscribers)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._redis_port)
+
+        async def upwards() -> None:
+            while data := await reader.read(65536):
+                if b"SSUBSCRIBE" in data:
+                    self._subscribers.add(id(writer))
+                    if self._muted and id(writer) not in self._muted:
+                        self.replaced.set()
+                up_writer.write(data)
+
+        async def downwards() -> None:
+            while data := await up_reader.read(65536):
+                if id(writer) not in self._muted:
+                    writer.write(data)
+
+        tasks = [asyncio.create_task(upwards()), asyncio.create_task(downwards())]
+        with suppress(OSError):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        up_writer.close()
+        writer.close()
