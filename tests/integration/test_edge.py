@@ -1,0 +1,256 @@
+"""The edge's rules, on the real nginx before a web process that says what reached it."""
+
+import asyncio
+import gzip
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+
+from tests.services.edge import edge_nginx
+from workbench.machine import free_port
+
+PLAYLIST = "#EXTM3U\n" + "#EXTINF:2.000000,\n/media/b/v1/1.m4s\n" * 30
+
+
+class Echo:
+    """A web process that answers with what it was asked, and counts playlists."""
+
+    def __init__(self) -> None:
+        self.playlists = 0
+        self.app = Starlette(
+            routes=[
+                Route("/live/{path:path}", self.playlist),
+                WebSocketRoute("/ws", self.socket),
+                Route("/{path:path}", self.exchange, methods=["GET", "POST"]),
+            ]
+        )
+
+    async def exchange(self, request: Request) -> Response:
+        body = await request.body()
+        return JSONResponse({"path": request.url.path, "headers": dict(request.headers), "body_bytes": len(body)}, 404)
+
+    async def playlist(self, request: Request) -> Response:
+        self.playlists += 1
+        if "missing" in request.url.path:
+            return JSONResponse({}, 404, {"Cache-Control": "no-store"})
+        return Response(PLAYLIST, headers={"Cache-Control": "max-age=1"}, media_type="application/vnd.apple.mpegurl")
+
+    async def socket(self, socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(await socket.receive_text())
+        await socket.close()
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[int]:
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, port=port, log_config=None, lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=1
+        )
+    )
+    task = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(10):
+            while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody when it has started
+                await asyncio.sleep(0.01)
+        yield port
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A build of the client and a store with one broadcast, where the unprivileged nginx can read them."""
+    folder = Path(tempfile.mkdtemp(prefix="leams-edge-"))
+    folder.chmod(0o755)
+    files = {
+        "dist/index.html": b"<!doctype html><title>Leams</title>",
+        "dist/assets/app-1a2b3c.js": b"export const answer = 42;" * 50,
+        "dist/favicon.svg": b"<svg/>",
+        "media/abc/v1/7-0.m4s": b"segment",
+        "media/abc/v1/7-init.mp4": b"init",
+        "media/abc/v1/7-1.m4s#1": b"half a segm",
+        "media/abc/thumbnail.jpg": b"picture",
+        "secret.mp4": b"not for the world",
+    }
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture(scope="module")
+async def edge(folder: Path, echo: Echo) -> AsyncIterator[httpx.AsyncClient]:
+    with ExitStack() as stack:
+        async with serving(echo.app) as port:
+            starting = edge_nginx(folder, [port], folder / "dist", folder / "media")
+            address = await asyncio.to_thread(stack.enter_context, starting)
+            async with httpx.AsyncClient(base_url=address) as client:
+                yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/alice", "/alice/dashboard", "/index.html"])
+async def test_pages_are_the_client(edge: httpx.AsyncClient, path: str) -> None:
+    """Every address without a dot is the page, never kept without asking, under a strict policy."""
+    reply = await edge.get(path)
+    assert (reply.status_code, reply.text) == (200, "<!doctype html><title>Leams</title>")
+    assert reply.headers["Cache-Control"] == "no-cache"
+    policy = reply.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "default-src 'none'" in policy
+    assert f"ws://{edge.base_url.netloc.decode()}" in policy
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Server"] == "nginx"
+
+
+async def test_hashed_files_are_kept_for_ever_and_compressed(edge: httpx.AsyncClient) -> None:
+    """A script whose name holds its hash is immutable; another file of the build is asked for again."""
+    reply = await edge.get("/assets/app-1a2b3c.js")
+    assert "immutable" in reply.headers["Cache-Control"]
+    assert reply.headers["Content-Encoding"] == "gzip"
+    assert "javascript" in reply.headers["Content-Type"]
+    assert (await edge.get("/favicon.svg")).headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/assets/app-0000.js", "/nothing.js", "/hooks/publish", "/.git/config", "/wp.php"])
+async def test_a_missing_file_is_no_page(edge: httpx.AsyncClient, path: str) -> None:
+    """A missing script is a 404, not the page in its place; the hooks can't be reached from outside."""
+    reply = await edge.get(path)
+    assert reply.status_code == 404
+    assert "immutable" not in reply.headers.get("Cache-Control", "")
+    assert "path" not in reply.text  # it did not reach the web process
+
+
+async def test_segments_come_from_the_folder(edge: httpx.AsyncClient) -> None:
+    """Segments and inits: kept for ever, right type, readable by players on other sites, in ranges too."""
+    for name, mime in (("7-0.m4s", "video/iso.segment"), ("7-init.mp4", "video/mp4")):
+        reply = await edge.get(f"/media/abc/v1/{name}")
+        assert (reply.status_code, reply.headers["Content-Type"]) == (200, mime)
+        assert "immutable" in reply.headers["Cache-Control"]
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    reply = await edge.get("/media/abc/v1/7-0.m4s", headers={"Range": "bytes=1-3"})
+    assert (reply.status_code, reply.content) == (206, b"egm")
+
+
+async def test_thumbnails_are_kept_shortly(edge: httpx.AsyncClient) -> None:
+    """A thumbnail is replaced every 10 s under the same name."""
+    reply = await edge.get("/media/abc/thumbnail.jpg")
+    assert (reply.headers["Content-Type"], reply.headers["Cache-Control"]) == ("image/jpeg", "public, max-age=5")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/media/../secret.mp4",
+        "/media/%2e%2e/secret.mp4",
+        "/media/%252e%252e/secret.mp4",
+        "/media/abc/v1/..%2f..%2f..%2fsecret.mp4",
+        "/media/abc/v1/..%5c..%5csecret.mp4",
+        "/media/abc/v1/%2e%2e/%2e%2e/%2e%2e/secret.mp4",
+        "/media//abc/../../secret.mp4",
+        "/media/abc/v1/7-1.m4s%231",
+        "/media/abc/v1/7-0.m4s%00.jpg",
+        "/media/abc/v1/",
+        "/media/",
+        "/media/abc/v1/missing.m4s",
+        "/media/" + "a" * 4096 + ".m4s",
+        "/media/" + "a/" * 2048,
+    ],
+)
+async def test_no_address_leads_out_of_the_store(edge: httpx.AsyncClient, path: str) -> None:
+    """Traversal however encoded, half-written objects, folders, absurd lengths: 404 or 400, nothing kept or shown."""
+    reader, writer = await asyncio.open_connection(edge.base_url.host, edge.base_url.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: leams.test\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] in {b"404", b"400"}
+    assert b"not for the world" not in body
+    assert b"half a" not in body
+    assert b"immutable" not in head
+
+
+async def test_playlists_are_compressed_and_cached_once_for_all_queries(edge: httpx.AsyncClient, echo: Echo) -> None:
+    """Many players within one second cost the web process one render, whatever they append, compressed or not."""
+    echo.playlists = 0
+    replies = [
+        await edge.get("/live/abc/v1/index.m3u8", params={"n": n}, headers={"Accept-Encoding": coding})
+        for n in range(10)
+        for coding in ("gzip", "identity")
+    ]
+    assert {reply.text for reply in replies} == {PLAYLIST}
+    assert {reply.headers.get("Content-Encoding") for reply in replies} == {"gzip", None}
+    assert echo.playlists <= 3  # a second may have passed
+    assert len({reply.headers["X-Request-Id"] for reply in replies}) == 20
+
+
+async def test_compression_is_real(edge: httpx.AsyncClient) -> None:
+    """What is called gzip is gzip, and smaller."""
+    async with edge.stream("GET", "/live/abc/v1/index.m3u8", headers={"Accept-Encoding": "gzip"}) as reply:
+        raw = b"".join([chunk async for chunk in reply.aiter_raw()])
+    assert gzip.decompress(raw).decode() == PLAYLIST
+    assert len(raw) < len(PLAYLIST) / 2
+
+
+async def test_a_404_of_a_playlist_is_not_cached(edge: httpx.AsyncClient, echo: Echo) -> None:
+    """A broadcast that begins now must not stay unknown."""
+    echo.playlists = 0
+    for _ in range(3):
+        assert (await edge.get("/live/missing/index.m3u8")).status_code == 404
+    assert echo.playlists == 3
+
+
+async def test_what_a_client_claims_of_itself_is_overwritten(edge: httpx.AsyncClient) -> None:
+    """The web process sees the true address and a request id of ours; the Host as it was asked."""
+    claims = {"X-Forwarded-For": "203.0.113.9", "X-Request-Id": "mine-mine-mine", "X-Forwarded-Proto": "https"}
+    for path in ("/api/v1/channels", "/.well-known/jwks.json", "/readyz", "/live/missing/x"):
+        reply = await edge.get(path, headers=claims)
+        if path.startswith("/live"):
+            continue
+        seen = reply.json()["headers"]
+        assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "http")
+        assert seen["x-request-id"] != "mine-mine-mine"
+        assert seen["host"] == edge.base_url.netloc.decode()
+
+
+async def test_large_bodies_stop_at_the_edge(edge: httpx.AsyncClient) -> None:
+    """A body of 1 MB is refused before the web process reads it; a JSON body of the allowed size passes."""
+    assert (await edge.post("/api/v1/auth/register", content=b"x" * 1_000_000)).status_code == 413
+    assert (await edge.post("/api/v1/auth/register", content=b"x" * 60_000)).json()["body_bytes"] == 60_000
+
+
+async def test_websockets_pass(edge: httpx.AsyncClient) -> None:
+    """A WebSocket is upgraded end to end."""
+    async with connect(f"ws://{edge.base_url.netloc.decode()}/ws") as socket:
+        await socket.send("hello")
+        assert await socket.recv() == "hello"
+
+
+async def test_no_query_string_is_logged(edge: httpx.AsyncClient, folder: Path) -> None:
+    """The log has the path and the status, and nothing that stood after a question mark."""
+    await edge.get("/api/v1/logged", params={"token": "very-secret"})
+    log = (folder / "edge/log").read_text()
+    assert '"path":"/api/v1/logged"' in log
+    assert "very-secret" not in log
