@@ -6,6 +6,9 @@ from contextlib import AsyncExitStack
 import structlog
 
 from server.background import JobState, Part
+from server.broadcasts.reconciler import reconcile_broadcasts
+from server.broadcasts.reports import read_reports
+from server.broadcasts.sweeper import sweep_media
 from server.chat_archiver import archive_chat
 from server.chat_relay import forget_relayed_events, relay_room_events
 from server.db.pool import open_pool
@@ -18,7 +21,14 @@ from server.settings import Settings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-PARTS: tuple[Part, ...] = (archive_chat, relay_room_events, forget_relayed_events)
+PARTS: tuple[Part, ...] = (
+    archive_chat,
+    relay_room_events,
+    forget_relayed_events,
+    reconcile_broadcasts,
+    read_reports,
+    sweep_media,
+)
 
 
 async def run_jobs(settings: Settings) -> None:

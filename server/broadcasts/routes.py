@@ -1,5 +1,126 @@
-"""A channel's broadcast over HTTP: state, health, stop."""
+"""A channel's broadcast over HTTP: the streamer's dashboard, and stopping it."""
 
-from starlette.routing import BaseRoute
+import asyncio
+from typing import TYPE_CHECKING
 
-routes: list[BaseRoute] = []
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from chat.presence import room_counts
+from media.broadcast import EndReason
+from media.jobs import Health, RenditionFigures, Source, Warned
+from server.auth.guards import require_account
+from server.auth.permissions import Permission, may
+from server.bodies import json_response
+from server.broadcasts.control import Control, Refused, last_refused, stop_channel_broadcast
+from server.broadcasts.reports import health_key
+from server.broadcasts.store import open_broadcast_of_channel
+from server.channels.store import channel_by_slug
+from server.refusal import AppError, not_found
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from server.broadcasts.store import BroadcastRow
+    from server.channels.store import ChannelRow
+    from server.lifespan import AppState
+
+PATIENCE_SECONDS = 0.5
+"""For Redis; without it the dashboard knows the state and the source, but no figures."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What Redis knows of a channel's broadcast now."""
+
+    health: Health | None = None
+    refused: Refused | None = None
+    viewers: int = 0
+
+
+class Dashboard(msgspec.Struct, frozen=True):
+    """A broadcast as its streamer sees it."""
+
+    state: str
+    public_id: str | None
+    since_ms: int | None
+    source: Source | None
+    renditions: tuple[RenditionFigures, ...]
+    speed: float | None
+    warnings: tuple[Warned, ...]
+    refused: Refused | None
+    viewers: int
+
+
+async def dashboard(request: "Request[AppState]") -> Response:
+    """The open broadcast, or `offline`; what was refused lately."""
+    channel, _ = await _own_channel(request, Permission.SEE_BROADCASTS)
+    async with request.state["db"].acquire() as connection:
+        row = await open_broadcast_of_channel(connection, channel.id)
+    figures = await _figures(request.state["control"], channel.id, row)
+    return json_response(dashboard_of(row, figures))
+
+
+async def stop(request: "Request[AppState]") -> Response:
+    """End the open broadcast; its encoder is kept out for half a minute."""
+    channel, is_owner = await _own_channel(request, Permission.STOP_BROADCASTS)
+    reason: EndReason = "stopped" if is_owner else "stopped_by_staff"
+    if not await stop_channel_broadcast(request.state["control"], channel.id, reason):
+        raise AppError("not_live", 409, "The channel has no broadcast to stop.")
+    return Response(status_code=204)
+
+
+def dashboard_of(row: "BroadcastRow | None", figures: Figures) -> Dashboard:
+    """The two sources as one; the transcoder's own word on the source is newer than the row's."""
+    health = figures.health if row is not None else None
+    source = health.source if health else None
+    if source is None and row is not None and row.source is not None:
+        source = msgspec.convert(row.source, Source)
+    return Dashboard(
+        state="offline" if row is None else row.broadcast.state.value,
+        public_id=None if row is None else row.broadcast.public_id,
+        since_ms=None if row is None else round((row.broadcast.live_at or row.created_at) * 1000),
+        source=source,
+        renditions=health.renditions if health else (),
+        speed=health.speed if health else None,
+        warnings=health.warnings if health else (),
+        refused=figures.refused,
+        viewers=figures.viewers,
+    )
+
+
+async def _own_channel(request: "Request[AppState]", permission: Permission) -> "tuple[ChannelRow, bool]":
+    """The channel, and whether the account owns it; staff may see and stop others' too."""
+    identity = await require_account(request)
+    async with request.state["db"].acquire() as connection:
+        channel = await channel_by_slug(connection, request.path_params["slug"])
+    if channel is None:
+        raise not_found("channel")
+    is_owner = channel.owner_account_id == identity.account_id
+    if not is_owner and not may(identity.site_role, permission):
+        raise AppError("forbidden", 403, "Only the channel's owner may do this.")
+    return channel, is_owner
+
+
+async def _figures(control: Control, channel_id: int, row: "BroadcastRow | None") -> Figures:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            health = await control.redis.get(health_key(row.broadcast.public_id)) if row else None
+            refused = await last_refused(control, channel_id)
+            counts = await room_counts(control.redis, [channel_id])
+    except (RedisError, OSError) as error:
+        _log.warning("dashboard_without_redis", error=type(error).__name__)
+        return Figures()
+    known = None if health is None else msgspec.json.decode(health, type=Health)
+    return Figures(known, refused, counts[channel_id].viewers)
+
+
+_BROADCAST = "/api/v1/channels/{slug}/broadcast"
+routes: list[BaseRoute] = [
+    Route(_BROADCAST, dashboard, methods=["GET"]),
+    Route(f"{_BROADCAST}/stop", stop, methods=["POST"]),
+]
