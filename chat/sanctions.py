@@ -195,6 +195,21 @@ async def lift_sanctions(connection: Connection, channel_id: int, account_id: in
     )
 
 
+async def close_ended(connection: Connection, limit: int) -> int:
+    """Close timeouts that ended by themselves, so that the index of active ones stays small; how many.
+
+    Nobody lifted them: `lifted_by` stays empty, `lifted_at` is their end.  The rules are the same before and after.
+    """
+    status = await connection.execute(
+        """
+        UPDATE sanctions SET lifted_at = until WHERE id IN (
+          SELECT id FROM sanctions WHERE lifted_at IS NULL AND until < now() - interval '1 minute' LIMIT $1)
+        """,
+        limit,
+    )
+    return int(status.split()[-1])
+
+
 async def set_modes(connection: Connection, channel_id: int, modes: Modes) -> None:
     """Slow and followers-only mode from here on."""
     await connection.execute(

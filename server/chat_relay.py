@@ -1,17 +1,16 @@
-"""The jobs parts of the rooms' outbox: relay what a process committed and could not announce, forget what is old."""
+"""The jobs part of the rooms' outbox: announce what a process committed and could not announce itself."""
 
 import structlog
 from prometheus_client import Counter
 from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004  # Redis' own, not Python's
 
-from chat.announcements import announce_waiting, forget_relayed, rooms_waiting
+from chat.announcements import announce_waiting, rooms_waiting
 from chat.publisher import Publisher
 from server.background import JobState, repeat
 
 LEFT_BEHIND_SECONDS = 1.0
 """The committing process announces at once; what is older was left behind."""
 EVERY_SECONDS = 1.0
-FORGET_EVERY_SECONDS = 600.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _relayed_total = Counter("leams_chat_outbox_relayed_total", "Room events that jobs had to announce.")
@@ -47,13 +46,3 @@ async def relay_once(state: JobState, publisher: Publisher) -> bool:
                 _relayed_total.inc(len(relayed))
                 _log.info("chat_outbox_relayed", room=room, events=len(relayed))
     return is_progress
-
-
-async def forget_relayed_events(state: JobState) -> None:
-    """Delete relayed rows after a day."""
-
-    async def once() -> bool:
-        async with state.db.acquire() as connection:
-            return await forget_relayed(connection) > 0
-
-    await repeat("chat_outbox_forget", once, every_seconds=FORGET_EVERY_SECONDS)

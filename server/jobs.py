@@ -10,7 +10,8 @@ from server.broadcasts.reconciler import reconcile_broadcasts
 from server.broadcasts.reports import read_reports
 from server.broadcasts.sweeper import sweep_media
 from server.chat_archiver import archive_chat
-from server.chat_relay import forget_relayed_events, relay_room_events
+from server.chat_relay import relay_room_events
+from server.chat_upkeep import tidy_chat
 from server.db.pool import open_pool
 from server.db.schema import require_current
 from server.lifespan import open_redis
@@ -24,7 +25,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 PARTS: tuple[Part, ...] = (
     archive_chat,
     relay_room_events,
-    forget_relayed_events,
+    tidy_chat,
     reconcile_broadcasts,
     read_reports,
     sweep_media,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 
-from chat.announcements import announce_waiting, forget_relayed
+from chat.announcements import announce_waiting
 from chat.commander import Commander
 from chat.keys import archive_key, partition
 from chat.publisher import Publisher
@@ -122,16 +122,3 @@ async def test_a_room_that_is_refused_holds_up_no_other(db: Pool, redis: Redis, 
     await redis.delete(archive_key(partition(stage.room_id)))
     assert await relay_once(JobState(settings, db, redis), Publisher(redis)) is True
     assert len(await stage.log()) == 1
-
-
-async def test_old_rows_are_forgotten(db: Pool, redis: Redis) -> None:
-    """A day after it was relayed a row goes; one that waits never does."""
-    stage = await open_stage(db, redis)
-    await stage.order("mona", "/slow 1")
-    await stage.order("mona", "/slow 2")
-    await left_behind(stage, "/slow 3")
-    await db.execute("UPDATE room_outbox SET relayed_at = relayed_at - interval '2 days' WHERE version = 1")
-    await db.execute("UPDATE room_outbox SET created_at = created_at - interval '9 days'")
-    async with db.acquire() as connection:
-        assert await forget_relayed(connection) == 1
-    assert [row["version"] for row in await db.fetch("SELECT version FROM room_outbox ORDER BY id")] == [2, 3]
