@@ -1,7 +1,7 @@
 import { useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useI18n } from '../i18n/context';
 import { Announcer } from './Announcer';
-import { Composer, type Insert } from './Composer';
+import { Composer, type ComposerHandle } from './Composer';
 import { ConnectionLine } from './ConnectionLine';
 import { LineList } from './LineList';
 import type { Reader } from './LineRow';
@@ -19,7 +19,7 @@ export function ChatPane({ store, view, tools }: { store: ChatStore; view: ChatV
   const { room, status } = view;
   const { fontSize, timestamps } = useChatPreferences();
   const [card, setCard] = useState<{ author: Author; messageId: string } | null>(null);
-  const insert = useRef<Insert | null>(null);
+  const composer = useRef<ComposerHandle>(null);
   const { me, role } = room;
 
   const onAuthor = useCallback((author: Author, messageId: string) => setCard({ author, messageId }), []);
@@ -47,13 +47,13 @@ export function ChatPane({ store, view, tools }: { store: ChatStore; view: ChatV
           messageId={card.messageId}
           reader={reader}
           onMention={(name) => {
-            insert.current?.(`@${name} `);
+            composer.current?.insert(`@${name} `);
             setCard(null);
           }}
           onClose={() => setCard(null)}
         />
       )}
-      <Composer store={store} room={room} insert={insert} />
+      <Composer store={store} room={room} ref={composer} />
     </section>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
+import { useId, useImperativeHandle, useLayoutEffect, useRef, useState, type KeyboardEvent, type Ref } from 'react';
 import { useLocation } from 'react-router';
 import { Button, ButtonLink } from '../components/Button';
 import { useI18n } from '../i18n/context';
@@ -11,12 +11,20 @@ import { lengthOf } from './text';
 import { useField } from './useField';
 import { useNow } from './useNow';
 
-/** Lets others put words into the field: a mention from a card. */
-export type Insert = (words: string) => void;
+export interface ComposerHandle {
+  /** Put words into the field: a mention from a card. */
+  insert: (words: string) => void;
+}
 
 const NEAR_LIMIT = 60;
 
-export function Composer({ store, room, insert }: { store: ChatStore; room: RoomState; insert: RefObject<Insert | null> }) {
+interface ComposerProps {
+  store: ChatStore;
+  room: RoomState;
+  ref: Ref<ComposerHandle>;
+}
+
+export function Composer({ store, room, ref }: ComposerProps) {
   const { t } = useI18n();
   const { pathname } = useLocation();
   const id = useId();
@@ -43,12 +51,12 @@ export function Composer({ store, room, insert }: { store: ChatStore; room: Room
     if (document.activeElement === element) element.setSelectionRange(field.caret, field.caret);
   }, [text, field.caret]);
 
-  useEffect(() => {
-    insert.current = (words) => {
+  useImperativeHandle(ref, () => ({
+    insert: (words) => {
       field.change(text === '' || text.endsWith(' ') ? text + words : `${text} ${words}`);
       area.current?.focus();
-    };
-  });
+    },
+  }));
 
   if (speech.kind === 'guest') {
     if (!room.hasJoined) return <div className="chat-composer chat-composer-guest" />;

@@ -1,0 +1,33 @@
+/** The ladder as the quality menu shows it.  Pure. */
+
+export interface Rung {
+  /** Its place in hls.js' list. */
+  index: number;
+  height: number | null;
+  fps: number | null;
+  kbps: number;
+}
+
+export interface LevelLike {
+  height: number;
+  frameRate: number;
+  bitrate: number;
+}
+
+/** From the tallest down; a rung without a picture is the sound alone, last. */
+export function rungsOf(levels: readonly LevelLike[]): Rung[] {
+  return levels
+    .map(({ height, frameRate, bitrate }, index) => ({
+      index,
+      height: height > 0 ? height : null,
+      fps: frameRate > 0 ? Math.round(frameRate) : null,
+      kbps: Math.round(bitrate / 1000),
+    }))
+    .sort((one, other) => (other.height ?? 0) - (one.height ?? 0) || other.kbps - one.kbps);
+}
+
+/** `1080p60`, `720p`; null for sound alone. */
+export function rungName(rung: Rung): string | null {
+  if (rung.height === null) return null;
+  return rung.fps !== null && rung.fps > 30 ? `${rung.height}p${rung.fps}` : `${rung.height}p`;
+}
