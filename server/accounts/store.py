@@ -102,10 +102,11 @@ async def set_password(
     )
 
 
-async def erase_account(connection: "Connection", account_id: int) -> None:
+async def erase_account(connection: "Connection", account_id: int) -> int:
     """Blank what is personal and free the name; the rows stay, because messages and broadcasts point at them.
 
-    A freed row is called `deleted-<id>`, which nobody can register.  Call it in a transaction.
+    A freed row is called `deleted-<id>`, which nobody can register.  Returns its channel's id, whose broadcast the
+    caller stops after the commit.  Call it in a transaction.
     """
     await connection.execute(
         "UPDATE accounts SET name = 'deleted-' || id, display_name = 'deleted-' || id, password_hash = $2,"
@@ -116,7 +117,7 @@ async def erase_account(connection: "Connection", account_id: int) -> None:
     await connection.execute("DELETE FROM sessions WHERE account_id = $1", account_id)
     await connection.execute("DELETE FROM follows WHERE account_id = $1", account_id)
     await connection.execute("DELETE FROM room_roles WHERE account_id = $1", account_id)
-    channel_id = await connection.fetchval(
+    channel_id: int = await connection.fetchval(
         "UPDATE channels SET slug = 'deleted-' || id, title = '', category = '', description = ''"
         " WHERE owner_account_id = $1 RETURNING id",
         account_id,
@@ -125,6 +126,7 @@ async def erase_account(connection: "Connection", account_id: int) -> None:
     await connection.execute(
         "UPDATE stream_keys SET revoked_at = now(), label = '' WHERE channel_id = $1 AND revoked_at IS NULL", channel_id
     )
+    return channel_id
 
 
 async def require_another_admin(connection: "Connection", account_id: int) -> None:
