@@ -32,9 +32,14 @@ SELECT channel.owner_account_id, coalesce(rules.version, 0) AS version,
   coalesce(rules.slow_seconds, 0) AS slow_seconds, rules.followers_only_seconds,
   ARRAY(SELECT account_id FROM room_roles WHERE channel_id = channel.id AND role = 'moderator') AS moderators,
   ARRAY(SELECT account_id FROM room_roles WHERE channel_id = channel.id AND role = 'vip') AS vips,
-  ARRAY(SELECT (account_id, kind, until, reason) FROM sanctions
-        WHERE channel_id = channel.id AND {_ACTIVE} ORDER BY kind DESC, id) AS sanctions
+  active.accounts, active.untils, active.reasons
 FROM channels AS channel LEFT JOIN room_rules AS rules ON rules.channel_id = channel.id
+CROSS JOIN LATERAL (
+  SELECT coalesce(array_agg(account_id ORDER BY kind DESC, id), '{{}}') AS accounts,
+    coalesce(array_agg(until ORDER BY kind DESC, id), '{{}}') AS untils,
+    coalesce(array_agg(reason ORDER BY kind DESC, id), '{{}}') AS reasons
+  FROM sanctions WHERE channel_id = channel.id AND {_ACTIVE}
+) AS active
 WHERE channel.id = $1
 """  # noqa: S608  # one constant of ours inside another
 
@@ -50,7 +55,10 @@ async def room_rules(connection: Connection, channel_id: int) -> RoomRules | Non
         version=row["version"],
         moderators=frozenset(row["moderators"]),
         vips=frozenset(row["vips"]),
-        sanctions={account: Sanction(kind, _ms(until), reason) for account, kind, until, reason in row["sanctions"]},
+        sanctions={
+            account: Sanction("ban" if until is None else "timeout", _ms(until), reason)
+            for account, until, reason in zip(row["accounts"], row["untils"], row["reasons"], strict=True)
+        },
         slow_seconds=row["slow_seconds"],
         followers_only_seconds=row["followers_only_seconds"],
     )
