@@ -50,13 +50,13 @@ class Moderation:
 
 
 def visible(events: Iterable[Logged], moderation: Moderation, limit: int) -> list[Logged]:
-    """The last `limit` messages to be seen, oldest first; `events` come newest first and are read no further."""
+    """The last `limit` (≥ 1) messages to be seen, oldest first; `events` come newest first and are read no further."""
     found: list[Logged] = []
     for logged in events:
-        if len(found) == limit or moderation.is_cleared:
-            break
         if moderation.passes(logged.event):
             found.append(logged)
+        if len(found) == limit or moderation.is_cleared:
+            break
     found.reverse()
     return found
 

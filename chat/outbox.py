@@ -9,8 +9,8 @@ from typing import Protocol
 from chat.codes import Close
 from chat.wire import Encoding
 
-OUTBOX_BYTES = 256 * 1024
-"""About 1,000 chat lines; a socket that is further behind is closed with SLOW and recovers by position."""
+OUTBOX_BYTES = 1024 * 1024
+"""About 4,000 chat lines; a socket that is further behind is closed with SLOW and recovers by position."""
 
 _TEXT, _BINARY, _FIN = 0x1, 0x2, 0x80
 

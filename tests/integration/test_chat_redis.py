@@ -120,7 +120,7 @@ async def test_a_dropped_subscription_fills_its_gap(web: WebProcess, people: Peo
     async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
         await speaker.say(owner.room, "one")
         await reader.event(text="one")
-        await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await redis.client_kill_filter(_type="pubsub")
         await _append_silently(redis, int(owner.room), 2, "two")
         assert (await reader.event(text="two"))["offset"] == 2
         await speaker.say(owner.room, "three")

@@ -1,0 +1,172 @@
+"""chat.live_room, chat.history and chat.audience without Redis: backfill, recovery, pages, and encode-once delivery."""
+
+from collections.abc import Iterable
+
+from chat.audience import Audience, Identity, Seat, Socket
+from chat.codes import Close
+from chat.history import Moderation, visible
+from chat.live_room import RECOVER_EVENTS, LiveRoom
+from chat.presence import Counts
+from chat.publisher import LOG_EVENTS
+from chat.room import Position, RoomRules, Sanction
+from chat.wire import (
+    Author,
+    Deleted,
+    Encoding,
+    Event,
+    Info,
+    Logged,
+    Message,
+    Restriction,
+    RoomCleared,
+    UserCleared,
+    UserRestored,
+)
+
+EPOCH = "019a00000000deadbeef"
+MODERATOR = Author(1, "mod", "moderator")
+
+
+class Listening:
+    """An outlet that keeps what it was offered; `room` frames fit."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.frames: list[bytes] = []
+        self.closed: Close | None = None
+        self._room = room
+
+    def offer(self, frame: bytes) -> bool:
+        if len(self.frames) >= self._room:
+            return False
+        self.frames.append(frame)
+        return True
+
+    def close(self, code: Close, reason: str = "") -> None:
+        self.closed = code
+
+
+def _said(number: int, by: int = 2) -> Message:
+    return Message(f"m{number}", number, Author(by, f"u{by}"), f"text {number}")
+
+
+def _room(events: Iterable[Event], first: int = 1) -> LiveRoom:
+    room = LiveRoom(RoomRules(room_id=5, owner_id=1, sanctions={3: Sanction("ban")}))
+    room.restart([Logged(offset, event) for offset, event in enumerate(events, first)])
+    room.sequencer.start(EPOCH, first - 1 + len(room.ring))
+    return room
+
+
+def _ids(events: Iterable[Logged]) -> list[str]:
+    return [logged.event.id for logged in events if isinstance(logged.event, Message)]
+
+
+def test_backfill_is_the_last_fifty_that_may_be_seen() -> None:
+    """Deleted, cleared and sanctioned ones make room for earlier ones; a lifted sanction brings nothing back."""
+    events: list[Event] = [_said(n, by=2 + n % 2) for n in range(1, 121)]
+    events += [
+        Deleted(200, "m120", MODERATOR),
+        UserCleared(201, 3, "u3", MODERATOR),
+        UserRestored(202, 3, "u3", MODERATOR),
+    ]
+    events += [_said(121, by=3)]
+    ids = _ids(_room(events).backfill())
+    assert ids == [f"m{n}" for n in range(22, 120, 2)] + ["m121"]
+
+
+def test_nothing_before_a_clear_is_seen() -> None:
+    """Neither in the ring nor before it."""
+    room = _room([_said(1), RoomCleared(2, MODERATOR), _said(3)])
+    room.before = [Logged(9, _said(0), "019900000000")]
+    assert _ids(room.backfill()) == ["m3"]
+
+
+def test_a_short_log_is_filled_up_from_the_archive() -> None:
+    """Earlier messages come before the ring's, under the ring's moderation, until the ring loses its beginning."""
+    room = _room([_said(1), Deleted(2, "m-1", MODERATOR)])
+    room.before = [Logged(8, _said(0), "019900000000"), Logged(9, _said(-1), "019900000000")]
+    assert _ids(room.backfill()) == ["m0", "m1"]
+    for number in range(LOG_EVENTS):
+        room.remember(Logged(3 + number, _said(3 + number)))
+    assert room.before == []
+
+
+def test_recovery_is_whole_or_nothing() -> None:
+    """Every missed event but removed messages; None for another epoch, the future, the forgotten and too much."""
+    room = _room([_said(1), _said(2), _said(3), Deleted(4, "m2", MODERATOR)], first=11)
+    assert room.position == Position(EPOCH, 14)
+    missed = room.missed_since(Position(EPOCH, 11))
+    assert missed is not None
+    assert [logged.offset for logged in missed] == [13, 14]
+    assert room.missed_since(Position(EPOCH, 14)) == []
+    everything = room.missed_since(Position(EPOCH, 10))
+    assert everything is not None
+    assert [logged.offset for logged in everything] == [11, 13, 14]
+    for place in (Position(EPOCH, 9), Position(EPOCH, 15), Position("other", 12), Position(EPOCH, -1)):
+        assert room.missed_since(place) is None
+    busy = _room(_said(n) for n in range(RECOVER_EVENTS + 2))
+    assert busy.missed_since(Position(EPOCH, 1)) is None
+    assert busy.missed_since(Position(EPOCH, 2)) is not None
+
+
+def test_a_room_that_never_started_stands_nowhere() -> None:
+    """Before its log was read a room has no place."""
+    room = LiveRoom(RoomRules(room_id=5, owner_id=1))
+    assert room.position == Position("", 0)
+    assert room.first_offset == 1
+    assert room.id == 5
+    assert room.totals == Counts()
+
+
+def test_pages_from_the_ring_say_where_to_go_on() -> None:
+    """What the ring has of a page, with later moderation known, and the place at which the archive takes over."""
+    room = _room([_said(1), _said(2), _said(3), Deleted(4, "m2", MODERATOR), _said(5)], first=11)
+    found, moderation, reached = room.older(Position(EPOCH, 14), 10)
+    assert _ids(found) == ["m1", "m3"]
+    assert moderation.message_ids == {"m2"}
+    assert reached == Position(EPOCH, 11)
+    found, _, _ = room.older(Position(EPOCH, 99), 1)
+    assert _ids(found) == ["m5"]
+    found, _, reached = room.older(Position("other", 3), 10)
+    assert (found, reached) == ([], Position("other", 3))
+
+
+def test_visible_reads_no_further_than_needed() -> None:
+    """The newest first, up to the limit."""
+
+    def newest_first() -> Iterable[Logged]:
+        yield Logged(3, _said(3))
+        yield Logged(2, _said(2))
+        raise AssertionError("read too far")
+
+    assert _ids(visible(newest_first(), Moderation(), 2)) == ["m2", "m3"]
+
+
+def test_a_standing_is_the_rules_of_now() -> None:
+    """Role and restriction of a socket; a guest has neither."""
+    room = _room([])
+    socket = Socket(Listening(), Encoding.JSON)
+    assert room.standing_of(socket, 0) == ("guest", None)
+    socket.identity = Identity(3, "u3", "s", 0)
+    assert room.standing_of(socket, 0) == ("member", Restriction("banned"))
+
+
+def test_a_frame_is_built_once_per_encoding() -> None:
+    """Sockets of one encoding share the very same bytes; too slow ones are closed and named."""
+    audience = Audience()
+    fast = [Socket(Listening(), Encoding.JSON) for _ in range(2)]
+    packed, stuck = Socket(Listening(), Encoding.MSGPACK), Socket(Listening(0), Encoding.JSON)
+    packed.identity = fast[0].identity = Identity(7, "a", "s", 0)
+    for socket in [*fast, packed, stuck]:
+        audience.add(socket, Seat())
+    assert audience.counts() == Counts(4, 1)
+    assert audience.broadcast(Info("5")) == [stuck]
+    outlets = [socket.outlet for socket in [*fast, packed, stuck]]
+    assert all(isinstance(outlet, Listening) for outlet in outlets)
+    one, two, three, four = (outlet for outlet in outlets if isinstance(outlet, Listening))
+    assert one.frames[0] is two.frames[0]
+    assert three.frames[0] != one.frames[0]
+    assert four.closed is Close.SLOW
+    audience.remove(stuck)
+    audience.remove(stuck)
+    assert len(audience.seats) == 3
+    assert not stuck.send(Info("5"))
