@@ -5,6 +5,10 @@ import sys
 
 import structlog
 
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals hold passwords, tokens and texts
+)
+
 
 def configure_logs(process: str, level: str = "info") -> None:
     """Send structlog and the standard library's loggers to stderr as one JSON object per line."""
@@ -16,7 +20,7 @@ def configure_logs(process: str, level: str = "info") -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.dict_tracebacks,
+            _tracebacks,
             structlog.processors.EventRenamer("event"),
             structlog.processors.JSONRenderer(),
         ],
@@ -31,7 +35,7 @@ def configure_logs(process: str, level: str = "info") -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                _tracebacks,
                 structlog.processors.JSONRenderer(),
             ],
         )
