@@ -87,8 +87,11 @@ class Reconciler:
         for row in rows.values():
             if row.broadcast.state is State.INTERRUPTED:
                 await change(self._control, row.broadcast.public_id, self._grace_over)
+        after = await store.open_broadcasts(connection)
+        ended = await store.ended_since(connection, now - ENDED_WATCHED_SECONDS)
         try:
-            await self._mend_redis(rows, await store.ended_since(connection, now - ENDED_WATCHED_SECONDS), now)
+            await self._mend_open(after, now)
+            await self._mend_ended(ended, {row.channel_id for row in after})
         except (RedisError, OSError) as error:
             _log.warning("reconciler_without_redis", error=type(error).__name__)
 
@@ -128,10 +131,11 @@ class Reconciler:
         except IngestError as error:
             _log.warning("drop_failed", error=str(error))
 
-    async def _mend_redis(self, rows: "dict[str, BroadcastRow]", ended: "list[BroadcastRow]", now: float) -> None:
-        """What Redis should hold of every broadcast: how far it came, its job, what its room knows, its end."""
+    async def _mend_open(self, rows: "list[BroadcastRow]", now: float) -> None:
+        """What Redis should hold of every open broadcast: how far it came, its job, what its room knows."""
         control = self._control
-        for public_id, row in rows.items():
+        for row in rows:
+            public_id = row.broadcast.public_id
             if public_id in self._seen:
                 await remember_seen(control, public_id, self._seen[public_id])
             is_leased = bool(await control.redis.exists(lease_key(public_id)))
@@ -139,14 +143,26 @@ class Reconciler:
                 _log.warning("job_sent_again", broadcast=public_id)
                 await enqueue(control, row)
                 self._sent[public_id] = now
-            if not await is_announced(control.redis, row, control.grace_seconds):
-                await announce(control.redis, row, control.grace_seconds)
-        self._sent = {public_id: at for public_id, at in self._sent.items() if public_id in rows}
-        for row in ended:
-            if row.broadcast.public_id not in self._closed:
-                await control.windows.end(row.broadcast.public_id)
-                self._closed.add(row.broadcast.public_id)
-        self._closed &= {row.broadcast.public_id for row in ended}
+            await self._tell_room(row)
+        open_ids = {row.broadcast.public_id for row in rows}
+        self._sent = {public_id: at for public_id, at in self._sent.items() if public_id in open_ids}
+
+    async def _mend_ended(self, rows: "list[BroadcastRow]", busy_channels: set[int]) -> None:
+        """The end of each lately ended broadcast, newest first: its window is closed, its room knows."""
+        told = set(busy_channels)
+        for row in rows:
+            public_id = row.broadcast.public_id
+            if public_id not in self._closed:
+                await self._control.windows.end(public_id)
+                if row.channel_id not in told:
+                    await self._tell_room(row)
+                self._closed.add(public_id)
+            told.add(row.channel_id)
+        self._closed &= {row.broadcast.public_id for row in rows}
+
+    async def _tell_room(self, row: "BroadcastRow") -> None:
+        if not await is_announced(self._control.redis, row, self._control.grace_seconds):
+            await announce(self._control.redis, row, self._control.grace_seconds)
 
 
 def _count(rows: "dict[str, BroadcastRow]") -> None:

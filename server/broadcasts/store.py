@@ -119,9 +119,9 @@ async def open_broadcasts(connection: "Connection") -> list[BroadcastRow]:
 
 
 async def ended_since(connection: "Connection", moment: float) -> list[BroadcastRow]:
-    """Broadcasts that ended after `moment`."""
+    """Broadcasts that ended after `moment`, the newest first."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE b.state = 'ended' AND b.ended_at > $1",  # noqa: S608  # constants
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE b.state = 'ended' AND b.ended_at > $1 ORDER BY b.id DESC",  # noqa: S608  # constants
         _moment(moment),
     )
     return [_row(row) for row in rows]

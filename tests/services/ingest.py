@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import imageio_ffmpeg
+from redis.asyncio import Redis
 
+from media.jobs import FIELD, JOBS_STREAM, LiveJob, decode_job
 from media.stream_key import RANDOM_BYTES, key_hash, mint
 from server.broadcasts.statistics import Stream, parse_statistics
 from server.db.pool import Pool
@@ -48,9 +51,13 @@ class IngestPorts:
         """Where an encoder publishes with this key, or a player plays this public id."""
         return f"rtmp://127.0.0.1:{self.rtmp}/live/{name}"
 
+    def page(self) -> str:
+        """The statistics page as it came."""
+        return httpx.get(f"{self.http_url}/stat", trust_env=False).text
+
     def streams(self) -> dict[str, Stream]:
         """What the statistics page says now."""
-        return parse_statistics(httpx.get(f"{self.http_url}/stat", trust_env=False).content)
+        return parse_statistics(self.page().encode())
 
     def publishes(self, name: str) -> bool:
         """Does an encoder hold this name?"""
@@ -178,6 +185,18 @@ async def make_key(db: Pool, channel_id: int) -> str:
             "INSERT INTO stream_keys (channel_id, label, hash) VALUES ($1, 'test', $2)", channel_id, key_hash(key)
         )
     return key
+
+
+async def jobs(redis: Redis) -> list[LiveJob]:
+    """What was ever put on the jobs stream."""
+    entries: Any = await redis.xrange(JOBS_STREAM)
+    return [decode_job(fields[FIELD.encode()]) for _, fields in entries]
+
+
+def files_with(folder: Path, text: str) -> list[Path]:
+    """Every file below `folder` whose name or content has `text`."""
+    wanted = text.encode()
+    return [file for file in folder.rglob("*") if text in file.name or (file.is_file() and wanted in file.read_bytes())]
 
 
 @contextmanager
