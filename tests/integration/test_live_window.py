@@ -107,18 +107,17 @@ async def test_windows_do_not_live_for_ever(windows: LiveWindows, redis: Redis) 
 
 async def test_every_change_wakes_who_waits(windows: LiveWindows, redis: Redis) -> None:
     """The shard channel speaks at a write and at the end, not at a refused write."""
-    pubsub = redis.pubsub()
-    await pubsub.ssubscribe(wake_channel("b1"))
-    claimed = await windows.claim("b1")
-    assert claimed is not None
-    await windows.publish("b1", claimed.generation, {"v1": window_of(1)})
-    await windows.publish("b1", claimed.generation - 1, {"v1": window_of(1)})
-    await windows.end("b1")
-    heard: list[bytes] = []
-    async with asyncio.timeout(5):
-        while len(heard) < 2:
-            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
-            if message:
-                heard.append(message["data"])
-    assert heard == [str(claimed.generation).encode(), b"ended"]
-    await pubsub.aclose()
+    async with redis.pubsub() as pubsub:
+        await pubsub.ssubscribe(wake_channel("b1"))
+        claimed = await windows.claim("b1")
+        assert claimed is not None
+        await windows.publish("b1", claimed.generation, {"v1": window_of(1)})
+        await windows.publish("b1", claimed.generation - 1, {"v1": window_of(1)})
+        await windows.end("b1")
+        heard: list[bytes] = []
+        async with asyncio.timeout(5):
+            while len(heard) < 2:
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
+                if message:
+                    heard.append(message["data"])
+        assert heard == [str(claimed.generation).encode(), b"ended"]
