@@ -47,7 +47,7 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int]) -> list[str
     argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{AUDIO_KBPS}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
     argv += ["-af", "aresample=async=1000:first_pts=0", *_MP4, f"pipe:{descriptors[AUDIO]}"]
     if plan.video:
-        argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-q:v", "5", "-fps_mode", "passthrough"]
+        argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-threads", "1", "-q:v", "5", "-fps_mode", "passthrough"]
         argv += ["-flush_packets", "1", "-f", "image2pipe", f"pipe:{descriptors[THUMBNAIL]}"]
     return argv
 

@@ -114,11 +114,6 @@ class FragmentReader:
         return []
 
 
-def presentation_start(samples: Sequence[Sample]) -> int:
-    """The earliest presentation time among samples that are shown together."""
-    return min(sample.time + sample.composition for sample in samples)
-
-
 def write_fragment(sequence: int, track_id: int, samples: Sequence[Sample]) -> bytes:
     """One moof and mdat with these samples (at least one), readable by `FragmentReader`.
 

@@ -15,6 +15,10 @@ AUDIO = "audio"
 AUDIO_KBPS = 128
 AUDIO_RATE_HZ = 48_000
 SEGMENT_SECONDS = 2.0
+CLOSEST_HEIGHTS = 0.76
+CLOSEST_RATES = 0.65
+"""Rungs nearer to each other than this give a player no choice."""
+LEAST_KBPS = 64
 GOP_TOLERANCE_SECONDS = 0.1
 """Encoders round to frames: 2.02 s still counts as 2 s."""
 
@@ -119,10 +123,13 @@ def _lower(source: Source, policy: Policy) -> list[Rung]:
     """Every step well below the one before; frame rates halve where they are 50 or more."""
     rungs: list[Rung] = []
     last = source.height
+    most_kbps = source.video_kbps or float(_kbps(policy, source.height, source.fps))
     for step in policy.steps:
-        if step.height <= last * 0.76:
-            rungs.append(_rung(source, policy, step.height, _halved(source.fps)))
-            last = step.height
+        if step.height <= last * CLOSEST_HEIGHTS and most_kbps * CLOSEST_RATES >= LEAST_KBPS:
+            rung = _rung(source, policy, step.height, _halved(source.fps))
+            rung = replace(rung, kbps=min(rung.kbps, round(most_kbps * CLOSEST_RATES)))
+            rungs.append(rung)
+            last, most_kbps = step.height, rung.kbps
     return rungs[: policy.max_rungs - 1]
 
 
@@ -131,7 +138,7 @@ def _rung(source: Source, policy: Policy, height: int, fps: float) -> Rung:
     width = max(2, round(source.width * even_height / source.height / 2) * 2)
     kbps = _kbps(policy, even_height, fps)
     if source.video_kbps:
-        kbps = max(64, min(kbps, round(source.video_kbps)))
+        kbps = max(LEAST_KBPS, min(kbps, round(source.video_kbps)))
     is_low = even_height < policy.fast_below_height
     per_megapixel = policy.cores_per_megapixel_low if is_low else policy.cores_per_megapixel_high
     preset = policy.preset_low if is_low else policy.preset_high
@@ -158,7 +165,7 @@ def _kbps(policy: Policy, height: int, fps: float) -> int:
                 share = (height - below.height) / (above.height - below.height)
                 kbps = below.kbps + share * (above.kbps - below.kbps)
                 break
-    return max(64, round(kbps * (1.5 if fps > 31 else 1.0)))
+    return max(LEAST_KBPS, round(kbps * (1.5 if fps > 31 else 1.0)))
 
 
 def _capped(fps: float) -> float:
@@ -196,7 +203,9 @@ def _exactly(candidates: list[Rung], rungs: int) -> list[Rung]:
     while len(chosen) < rungs:
         last = chosen[-1]
         if last.is_copied:
-            chosen.append(replace(chosen[-1], is_copied=False, preset="ultrafast", kbps=max(64, last.kbps // 2)))
+            chosen.append(
+                replace(chosen[-1], is_copied=False, preset="ultrafast", kbps=max(LEAST_KBPS, last.kbps // 2))
+            )
         else:
-            chosen.append(replace(last, kbps=max(64, last.kbps * 2 // 3)))
+            chosen.append(replace(last, kbps=max(LEAST_KBPS, last.kbps * 2 // 3)))
     return chosen

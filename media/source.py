@@ -252,11 +252,6 @@ class SourceWatch:
             return code.to_bytes(4, "big").decode("latin-1") if code >= 2**24 else f"video-{code}"
         return None
 
-    def has_unsteady_keys(self) -> bool:
-        """Is the recent distance of key frames irregular?  False while there are too few to judge."""
-        gaps = self._gaps()
-        return len(gaps) > 1 and max(gaps) - min(gaps) > GOP_TOLERANCE_MS
-
     def fixed_gop_seconds(self) -> float | None:
         """The proven distance of key frames: five equal ones in a row."""
         gaps = self._gaps()

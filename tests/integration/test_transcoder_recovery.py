@@ -1,0 +1,164 @@
+"""The transcoder's deaths: FFmpeg killed or hanging, a worker killed, a worker told to stop, a stream that returns."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from media import jobs
+from media.window import Live
+from tests.services.bare_ingest import bare_ingest
+from tests.services.encoder import encoder_command, publishing
+from tests.services.transcoders import Transcoding, children_named, discontinuities, has_segments, signal_all
+from tests.services.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def pull_url(service_folder: Path) -> Iterator[str]:
+    with bare_ingest(service_folder / "recovery-ingest") as url:
+        yield url
+
+
+@pytest.fixture
+def transcoding(
+    pull_url: str, redis: Redis, redis_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Transcoding:
+    name: str = request.node.name
+    return Transcoding(redis, redis_url, pull_url, tmp_path / "media", public_id=name.replace("_", "")[-40:])
+
+
+def next_sequence(live: Live) -> int:
+    """The number that the next segment will have; equal in all renditions."""
+    (number,) = {live.windows[item.name].next_sequence for item in live.renditions}
+    return number
+
+
+def assert_one_break(transcoding: Transcoding, live: Live, before: Live) -> None:
+    """The numbers went on where they were, names are new, one DISCONTINUITY in every rendition."""
+    assert set(discontinuities(live).values()) == {1}
+    for item in live.renditions:
+        old, new = before.windows[item.name].segments, live.windows[item.name].segments
+        assert new[: len(old)] == old
+        assert [segment.sequence for segment in new] == list(range(len(new)))
+        assert len({segment.name for segment in new}) == len(new)
+        times = [segment.program_date_time_ms for segment in new]
+        assert times == sorted(times)
+        assert transcoding.samples(live, item.name)[-1][0].is_sync
+
+
+async def test_a_killed_ffmpeg_is_replaced_and_the_numbers_go_on(transcoding: Transcoding) -> None:
+    """Kill -9 of FFmpeg: the next run appends with a DISCONTINUITY."""
+    await transcoding.enqueue()
+    with transcoding.worker("one") as worker, publishing(encoder_command(transcoding.address)):
+        before = await transcoding.live_when(has_segments(2), "two segments")
+        signal_all(children_named(worker.pid, "ffmpeg"), signal.SIGKILL)
+        count = next_sequence(before)
+        live = await transcoding.live_when(has_segments(count + 2), "segments of the new run", 10)
+    assert_one_break(transcoding, live, before)
+
+
+async def test_a_hanging_ffmpeg_is_ended_and_replaced(transcoding: Transcoding) -> None:
+    """SIGSTOP of FFmpeg: after five seconds without progress its group is killed, and a new run appends."""
+    await transcoding.enqueue()
+    with transcoding.worker("one") as worker, publishing(encoder_command(transcoding.address)):
+        before = await transcoding.live_when(has_segments(2), "two segments")
+        hanging = children_named(worker.pid, "ffmpeg")
+        signal_all(hanging, signal.SIGSTOP)
+        live = await transcoding.live_when(
+            lambda live: has_segments(4)(live) and 1 in discontinuities(live).values(), "segments of the new run", 20
+        )
+        assert not set(hanging) & set(children_named(worker.pid, "ffmpeg"))
+    assert_one_break(transcoding, live, before)
+
+
+async def test_a_killed_worker_is_replaced_within_ten_seconds(transcoding: Transcoding) -> None:
+    """Kill -9 of a worker: the other takes the job, its children are dead, the playlist goes on with one break."""
+    await transcoding.enqueue()
+    with (
+        transcoding.worker("one") as worker,
+        publishing(encoder_command(transcoding.address)),
+    ):
+        before = await transcoding.live_when(has_segments(2), "two segments")
+        orphans = children_named(worker.pid, "ffmpeg")
+        with transcoding.worker("two"):
+            worker.kill()
+            worker.wait()
+            killed = time.monotonic()
+            live = await transcoding.live_when(
+                lambda live: live.generation > before.generation and next_sequence(live) > next_sequence(before),
+                "a segment of the other worker",
+                15,
+            )
+            assert time.monotonic() - killed < 10
+            assert not any(_is_running(pid) for pid in orphans)
+    assert_one_break(transcoding, live, before)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_worker_that_is_told_to_stop_gives_its_job_back_at_once(transcoding: Transcoding) -> None:
+    """SIGTERM: another worker claims within two seconds, not after the lease ran out."""
+    await transcoding.enqueue()
+    with transcoding.worker("one") as worker, publishing(encoder_command(transcoding.address)):
+        before = await transcoding.live_when(has_segments(1), "a segment")
+        with transcoding.worker("two"):
+            await transcoding.redis.ping()
+            worker.terminate()
+            worker.wait(10)
+            stopped = time.monotonic()
+            await transcoding.live_when(lambda live: live.generation > before.generation, "another claim", 10)
+            assert time.monotonic() - stopped < 4
+            live = await transcoding.live_when(
+                lambda live: next_sequence(live) > next_sequence(before) + 1, "segments of the other worker"
+            )
+    assert set(discontinuities(live).values()) == {1}
+
+
+async def test_a_returning_encoder_continues_the_same_lists(transcoding: Transcoding) -> None:
+    """Encoder gone, `Gone` reported, a new session: the media sequence goes on with one DISCONTINUITY."""
+    await transcoding.enqueue()
+    with transcoding.worker("one"):
+        with publishing(encoder_command(transcoding.address)):
+            await transcoding.live_when(has_segments(2), "two segments")
+        await transcoding.report(jobs.Gone)
+        before = await transcoding.live()
+        assert before is not None
+        await transcoding.enqueue(2)
+        with publishing(encoder_command(transcoding.address)):
+            count = next_sequence(before)
+            live = await transcoding.live_when(has_segments(count + 2), "segments of the new session")
+    assert_one_break(transcoding, live, before)
+
+
+async def test_a_job_sent_twice_is_served_once(transcoding: Transcoding) -> None:
+    """The reconciler may repeat a job: the second entry is settled without a claim of its own."""
+    await transcoding.enqueue()
+    await transcoding.enqueue()
+    with (
+        transcoding.worker("one"),
+        transcoding.worker("two"),
+        publishing(encoder_command(transcoding.address)),
+    ):
+        live = await transcoding.live_when(has_segments(3), "three segments")
+        assert await transcoding.redis.xlen(jobs.JOBS_STREAM) == 1
+    assert set(discontinuities(live).values()) == {0}
+
+
+async def test_an_ended_broadcast_is_left_alone(transcoding: Transcoding) -> None:
+    """A late job of a broadcast whose windows are ended is settled at once."""
+    with transcoding.worker("one"):
+        await transcoding.redis.hset(jobs.window_key(transcoding.public_id), "ended", "1")
+        await transcoding.enqueue()
+
+        async def settled() -> bool:
+            return bool(await transcoding.redis.xlen(jobs.JOBS_STREAM) == 0)
+
+        await eventually(settled, "the job to be settled")

@@ -1,0 +1,83 @@
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from media.command import command
+from media.ladder import Policy, plan
+from media.source import Source
+
+HD = Source("h264", 1280, 720, 30.0, is_copyable=True, audio_codec="aac", rate_hz=48_000, channels=2, video_kbps=3000.0)
+FDS = {"v1": 3, "v2": 4, "v3": 5, "v4": 6, "audio": 7, "progress": 8, "thumbnail": 9}
+
+
+def built(source: Source = HD, gop_seconds: float | None = None, rungs: int | None = None) -> list[str]:
+    return command("ffmpeg", plan(source, Policy(), cores=9, gop_seconds=gop_seconds, rungs=rungs), FDS)
+
+
+def after(argv: list[str], flag: str) -> list[str]:
+    return [value for name, value in itertools.pairwise(argv) if name == flag]
+
+
+def test_every_rendition_leaves_on_its_own_descriptor() -> None:
+    """One input, one output for each rung, sound, thumbnails and progress."""
+    argv = built()
+    assert after(argv, "-i") == ["pipe:0"]
+    assert [value for value in argv if value.startswith("pipe:")] == [
+        "pipe:8", "pipe:0", "pipe:3", "pipe:4", "pipe:5", "pipe:6", "pipe:7", "pipe:9",
+    ]  # fmt: skip
+    assert after(argv, "-progress") == ["pipe:8"]
+
+
+def test_there_is_one_decode_and_one_split() -> None:
+    """The graph splits once: each rung, and the thumbnails."""
+    (graph,) = after(built(), "-filter_complex")
+    assert graph.startswith("[0:v:0]split=5")
+    assert "[s1]fps=30,scale=854:480:flags=bilinear,format=yuv420p,setsar=1[v2]" in graph
+
+
+def test_key_frames_are_forced_every_two_seconds_in_all_rungs() -> None:
+    """The same expression everywhere, closed GOPs, no scene cuts."""
+    argv = built()
+    assert after(argv, "-force_key_frames") == ["expr:gte(t,n_forced*2)"] * 4
+    assert all("scenecut=0:open-gop=0" in value for value in after(argv, "-x264-params"))
+
+
+def test_encoded_rungs_follow_a_copied_top() -> None:
+    """The copy has no encoder options; the others take the source's key frames."""
+    argv = built(gop_seconds=2.0)
+    assert after(argv, "-c:v") == ["copy", "libx264", "libx264", "libx264", "mjpeg"]
+    assert after(argv, "-force_key_frames") == ["source"] * 3
+
+
+def test_a_copy_alone_decodes_key_frames_only() -> None:
+    """The decoder then serves the thumbnails."""
+    argv = built(gop_seconds=2.0, rungs=1)
+    assert after(argv, "-skip_frame") == ["nokey"]
+    assert "libx264" not in argv
+    assert not after(built(), "-skip_frame")
+
+
+def test_sound_alone_needs_no_graph() -> None:
+    """One output, no thumbnails."""
+    argv = built(replace(HD, video_codec=None))
+    assert "-filter_complex" not in argv
+    assert [value for value in argv if value.startswith("pipe:")] == ["pipe:8", "pipe:0", "pipe:7"]
+
+
+@pytest.mark.parametrize(
+    ("fps", "text"),
+    [(30.0, "30"), (29.97, "30000/1001"), (23.976, "24000/1001"), (59.94, "60000/1001"), (12.5, "12.500")],
+)
+def test_rates_are_exact(fps: float, text: str) -> None:
+    """29.97 is a fraction, not a decimal."""
+    (graph,) = after(built(replace(HD, fps=fps)), "-filter_complex")
+    assert f"[s0]fps={text},scale" in graph
+
+
+def test_the_clock_is_common_to_all_outputs() -> None:
+    """Every MP4 output has the same offset and no shifting of its own."""
+    argv = built()
+    assert after(argv, "-output_ts_offset") == ["10"] * 5
+    assert after(argv, "-avoid_negative_ts") == ["disabled"] * 5
+    assert "-copyts" in argv
