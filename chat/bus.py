@@ -141,6 +141,8 @@ class Bus:
         connection = pool.connection_class(**kwargs)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # redis-py's connect swallows a cancellation
             self._unheard, self._probe_token = 0, b""
             self._connection = connection
             await self._resubscribe(connection)
