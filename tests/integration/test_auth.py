@@ -167,7 +167,7 @@ async def test_access_tokens_are_signed_as_the_contract_says(site: Site) -> None
 @pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer a.b.c", "Bearer " + "x" * 5000, "Bearer é.é.é"])
 async def test_tokens_that_are_not_ours_are_refused(site: Site, header: str) -> None:
     """Garbage is no token."""
-    reply = await site.person().client.get("/api/v1/account", headers={"Authorization": header.encode()})
+    reply = await site.person().client.get("/api/v1/account", headers={b"Authorization": header.encode()})
     assert refusal(reply) == (401, "bad_token", None)
 
 
