@@ -51,10 +51,12 @@ async def test_pages_cross_epochs_and_obey_later_moderation(db: Pool) -> None:
         assert not page.is_complete
         seen: list[Logged] = []
         at = Position(OLD, 297)
-        while not page.is_complete:
+        while True:
             page = await archived_page(connection, ROOM, at, Moderation(), 50, must_touch=True)
             seen = page.events + seen
-            at = Position(OLD, page.events[0].offset) if page.events else at
+            if page.is_complete:
+                break
+            at = Position(OLD, page.events[0].offset)
         assert [logged.offset for logged in seen] == list(range(1, 297))
         with pytest.raises(ArchiveBehindError):
             await archived_page(connection, ROOM, Position(NEW, 9), Moderation(), 5, must_touch=True)
@@ -86,10 +88,11 @@ async def test_a_member_whose_token_is_long_over_becomes_a_guest(hub: Hub) -> No
     hub.identify(socket, Identity(7, "ann", "s", now))
     room = await hub.open_room(ROOM)
     assert hub.enter(socket, room).role == "member"
-    hub.sweep(now + EXPIRY_GRACE_SECONDS - 1, time.monotonic())
-    assert socket.account_id == 7
-    hub.sweep(now + EXPIRY_GRACE_SECONDS + 1, time.monotonic())
-    assert socket.account_id is None
+    accounts = []
+    for late_seconds in (-1, 1):
+        hub.sweep(now + EXPIRY_GRACE_SECONDS + late_seconds, time.monotonic())
+        accounts.append(socket.account_id)
+    assert accounts == [7, None]
     assert b'"t":"you","room":"12","role":"guest"' in outlet.frames[-1]
 
 

@@ -33,6 +33,7 @@ class Listening:
     def __init__(self, room: int = 1000) -> None:
         self.frames: list[bytes] = []
         self.closed: Close | None = None
+        self.reason = ""
         self._room = room
 
     def offer(self, frame: bytes) -> bool:
@@ -42,7 +43,7 @@ class Listening:
         return True
 
     def close(self, code: Close, reason: str = "") -> None:
-        self.closed = code
+        self.closed, self.reason = code, reason
 
 
 def _said(number: int, by: int = 2) -> Message:
