@@ -94,7 +94,7 @@ class Cutter:
         for name, track in self._tracks.items():
             self._consume(name, track)
             if track.open and track.segment >= 0:
-                self._close(track)
+                self._close(name, track)
         return self._whole()
 
     def _find_boundaries(self, rendition: str, init: Init, samples: Sequence[Sample]) -> None:
@@ -103,47 +103,51 @@ class Cutter:
         for sample in samples:
             at = _shown(sample, init)
             self._horizon = max(self._horizon, at)
-            last = self._boundaries[-1] if self._boundaries else None
             slack = Fraction(sample.duration, init.timescale) / 2
-            if last is None or at - last >= Fraction(SEGMENT_SECONDS) - slack:
-                if sample.is_sync and (init.kind == "video" or self._is_due(at, slack)):
-                    self._boundaries.append(at)
-                elif last is not None and at - last >= Fraction(MAX_SEGMENT_SECONDS) - 2 * slack:
-                    raise CutError("key frames of the reference are too far apart")
+            if sample.is_sync and self._is_due(init, at, slack):
+                self._boundaries.append(at)
+            elif self._boundaries and at - self._boundaries[-1] >= Fraction(MAX_SEGMENT_SECONDS) - 2 * slack:
+                raise CutError("key frames of the reference are too far apart")
 
-    def _is_due(self, at: Fraction, slack: Fraction) -> bool:
-        """Sound alone keeps to whole multiples, so that rounding to frames does not add up."""
+    def _is_due(self, init: Init, at: Fraction, slack: Fraction) -> bool:
+        """Pictures: two seconds after the last.  Sound alone keeps to multiples: rounding to frames must not add up."""
         if not self._boundaries:
             return True
+        if init.kind == "video":
+            return at - self._boundaries[-1] >= Fraction(SEGMENT_SECONDS) - slack
         return at - self._boundaries[0] >= len(self._boundaries) * Fraction(SEGMENT_SECONDS) - slack
 
     def _consume(self, name: str, track: _Track) -> None:
-        """Move held samples that the reference has passed into segments."""
+        """Move held samples that the reference has passed into segments; the first one behind a boundary closes one."""
         while track.held and track.init is not None:
             sample = track.held[0]
             at = _shown(sample, track.init)
             slack = Fraction(sample.duration, track.init.timescale) / 2
+            self._open_following(name, track, sample, at, slack)
             if name != self._reference and at + slack >= self._horizon:
                 spread = Fraction(track.held[-1].time - sample.time, track.init.timescale)
                 if spread > MAX_HELD_SECONDS:
                     raise CutError(f"{name} is ahead of {self._reference}")
                 return
             track.held.popleft()
-            following = track.segment + 1
-            can_open = sample.is_sync or track.init.kind == "audio"
-            if following < len(self._boundaries) and at + slack >= self._boundaries[following]:
-                if can_open:
-                    if track.segment >= 0:
-                        self._close(track)
-                    track.segment = following
-                elif at - slack > self._boundaries[following] and sample.composition <= 0:
-                    raise CutError(f"{name} has no key frame at the boundary")
             if track.segment >= 0:
                 track.open.append(sample)
 
-    def _close(self, track: _Track) -> None:
-        assert track.init is not None  # noqa: S101  # samples come after their init
+    def _open_following(self, name: str, track: _Track, sample: Sample, at: Fraction, slack: Fraction) -> None:
+        """A sample behind one boundary opens its segment; behind two, a whole segment would be missing."""
+        while track.segment + 1 < len(self._boundaries) and at + slack >= self._boundaries[track.segment + 1]:
+            if not sample.is_sync:
+                if at - slack > self._boundaries[track.segment + 1] and sample.composition <= 0:
+                    raise CutError(f"{name} has no key frame at the boundary")
+                return
+            if track.segment >= 0:
+                self._close(name, track)
+            track.segment += 1
+
+    def _close(self, name: str, track: _Track) -> None:
         samples, track.open = track.open, []
+        if track.init is None or not samples:
+            raise CutError(f"{name} has nothing in a whole segment")
         scale = track.init.timescale
         data = bytearray()
         parts: list[PartCut] = []
