@@ -117,8 +117,8 @@ def multivariant_playlist(live: Live) -> MultivariantPlaylist | None:
 
     Players read this list once, so it waits for every rendition's first segment; but no longer than until one has two.
     """
-    ready = [item for item in live.renditions if item.name in live.windows and live.windows[item.name].next_sequence]
-    longest = max((live.windows[item.name].next_sequence for item in ready), default=0)
+    ready = [item for item in live.renditions if item.name in live.windows and live.windows[item.name].segments]
+    longest = max((len(live.windows[item.name].segments) for item in ready), default=0)
     if not ready or (len(ready) < len(live.renditions) and longest < 2):
         return None
     sounds = [item for item in ready if item.kind == "audio"]

@@ -125,7 +125,7 @@ def _multivariant_text(live: Live) -> bytes | None:
 
 def _media_text(live: Live, public_id: str, rendition: str) -> bytes | None:
     window = live.windows.get(rendition)
-    if window is None or not window.next_sequence:
+    if window is None or not window.segments:
         return None
     return render_media(media_playlist(window, f"/media/{public_id}/{rendition}")).encode()
 

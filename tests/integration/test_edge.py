@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import shutil
+import ssl
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -19,7 +21,7 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
 from tests.services.edge import edge_nginx
-from workbench.machine import free_port
+from workbench.machine import free_port, give_to_user
 
 PLAYLIST = "#EXTM3U\n" + "#EXTINF:2.000000,\n/media/b/v1/1.m4s\n" * 30
 
@@ -237,7 +239,8 @@ async def test_what_a_client_claims_of_itself_is_overwritten(edge: httpx.AsyncCl
 
 async def test_large_bodies_stop_at_the_edge(edge: httpx.AsyncClient) -> None:
     """A body of 1 MB is refused before the web process reads it; a JSON body of the allowed size passes."""
-    assert (await edge.post("/api/v1/auth/register", content=b"x" * 1_000_000)).status_code == 413
+    reply = await edge.post("/api/v1/auth/register", content=b"x" * 1_000_000)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (413, "body_too_large")
     assert (await edge.post("/api/v1/auth/register", content=b"x" * 60_000)).json()["body_bytes"] == 60_000
 
 
@@ -254,3 +257,50 @@ async def test_no_query_string_is_logged(edge: httpx.AsyncClient, folder: Path) 
     log = (folder / "edge/log").read_text()
     assert '"path":"/api/v1/logged"' in log
     assert "very-secret" not in log
+
+
+async def test_without_web_processes_the_api_says_come_back(folder: Path) -> None:
+    """Nobody behind the edge: a typed 503 with Retry-After, while pages and segments still come."""
+    away = folder / "away"
+    away.mkdir()
+    away.chmod(0o755)
+    with ExitStack() as stack:
+        starting = edge_nginx(away, [free_port()], folder / "dist", folder / "media")
+        address = await asyncio.to_thread(stack.enter_context, starting)
+        async with httpx.AsyncClient(base_url=address) as client:
+            reply = await client.get("/api/v1/channels")
+            assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
+            assert reply.json()["error"]["code"] == "unavailable"
+            assert (await client.get("/alice")).status_code == 200
+            assert (await client.get("/media/abc/v1/7-0.m4s")).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A self-signed certificate and its key."""
+    secure = folder / "tls"
+    secure.mkdir()
+    secure.chmod(0o755)
+    certificate, key = secure / "cert.pem", secure / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    give_to_user(key)
+    return certificate, key
+
+
+async def test_tls_is_served_with_http2(folder: Path, echo: Echo, certificate: tuple[Path, Path]) -> None:
+    """With a certificate the same edge speaks TLS and offers HTTP/2, and the web process learns of it."""
+    async with serving(echo.app) as port:
+        with ExitStack() as stack:
+            starting = edge_nginx(folder / "tls", [port], folder / "dist", folder / "media", tls=certificate)
+            address = await asyncio.to_thread(stack.enter_context, starting)
+            async with httpx.AsyncClient(base_url=address, verify=False) as client:
+                assert (await client.get("/api/v1/x")).json()["headers"]["x-forwarded-proto"] == "https"
+            context = ssl.create_default_context(cafile=str(certificate[0]))
+            context.check_hostname = False
+            context.set_alpn_protocols(["h2"])
+            _, writer = await asyncio.open_connection("127.0.0.1", int(address.rsplit(":", 1)[1]), ssl=context)
+            assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
+            writer.close()
+            await writer.wait_closed()

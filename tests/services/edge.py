@@ -15,14 +15,19 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def edge_nginx(folder: Path, webs: list[int], static_root: Path, media_root: Path) -> Iterator[str]:
-    """Run the edge in `folder` (which the unprivileged user must be able to enter); yields its address."""
+def edge_nginx(
+    folder: Path, webs: list[int], static_root: Path, media_root: Path, tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
+    """Run the edge in `folder` (which the unprivileged user must be able to enter); yields its address.
+
+    `tls` is a certificate and its key.
+    """
     port = free_port()
     run = folder / "edge"
     run.mkdir()
     values = {
-        "LISTEN": f"127.0.0.1:{port}",
-        "TLS": "",
+        "LISTEN": f"127.0.0.1:{port}{' ssl http2' if tls else ''}",
+        "TLS": f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else "",
         "WEB_UPSTREAMS": " ".join(f"server 127.0.0.1:{web} max_fails=1 fail_timeout=1s;" for web in webs),
         "STATIC_ROOT": str(static_root),
         "MEDIA_ROOT": str(media_root),
@@ -37,7 +42,7 @@ def edge_nginx(folder: Path, webs: list[int], static_root: Path, media_root: Pat
     for path in (run, log):
         give_to_user(path)
     command = [program("nginx"), "-p", str(run), "-e", "stderr", "-c", str(config)]
-    address = f"http://127.0.0.1:{port}"
+    address = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     with running(command, log, lambda: answers(f"{address}/readyz"), drop_root=True):
         yield address
 
@@ -60,7 +65,7 @@ def web_process(folder: Path, environment: dict[str, str], name: str = "web") ->
 def answers(url: str) -> bool:
     """Does it answer at all?"""
     try:
-        httpx.get(url, timeout=2)
+        httpx.get(url, timeout=2, verify=False)
     except httpx.HTTPError:
         return False
     return True

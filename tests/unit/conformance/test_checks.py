@@ -373,6 +373,14 @@ def test_a_good_origin_passes() -> None:
     assert not [item for item in verdicts if item.status == "FAIL"], table(verdicts)
 
 
+def test_an_interruption_is_an_argued_deviation() -> None:
+    """A long wait that a DISCONTINUITY ends is the encoder's absence, not the origin's fault."""
+    seen = good()
+    stall(seen)
+    break_one_track(seen)
+    assert verdict(seen, 6).status == "DEVIATION"
+
+
 @pytest.mark.parametrize(
     ("point", "fault"), FAULTS, ids=[f"{point}-{fault.__name__}-{place}" for place, (point, fault) in enumerate(FAULTS)]
 )

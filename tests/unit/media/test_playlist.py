@@ -254,6 +254,8 @@ def test_the_list_waits_for_all_renditions_but_not_for_ever() -> None:
     waiting = Live(1, (VIDEO, AUDIO), {"v1": window_of(1), "audio": MediaWindow(2)})
     assert multivariant_playlist(waiting) is None
     assert multivariant_playlist(Live(1, (), {})) is None
+    joining = MediaWindow(2, media_sequence=40)
+    assert multivariant_playlist(replace(waiting, windows={"v1": window_of(1), "audio": joining})) is None
     late = replace(waiting, windows={"v1": window_of(2)})
     playlist = multivariant_playlist(late)
     assert playlist is not None
