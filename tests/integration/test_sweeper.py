@@ -1,6 +1,5 @@
 """The sweeper on a real store, window and database: nothing goes that somebody may still fetch."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
@@ -54,10 +53,10 @@ class Yard:
 
 
 @pytest.fixture
-async def yard(settings: Settings, db: Pool, redis: Redis) -> AsyncIterator[Yard]:
+async def yard(settings: Settings, db: Pool, redis: Redis) -> Yard:
     media, windows = MediaStore(settings.media_store), LiveWindows(redis)
     channel_id, _ = await make_channel(db, "Maria")
-    yield Yard(Sweeper(media, windows, 10_000), media, windows, db, channel_id)
+    return Yard(Sweeper(media, windows, 10_000), media, windows, db, channel_id)
 
 
 async def test_a_live_broadcast_keeps_what_players_may_fetch(yard: Yard) -> None:
