@@ -48,8 +48,10 @@ export function Composer({ store, room, ref }: ComposerProps) {
     if (element === null) return;
     element.style.height = 'auto';
     element.style.height = `${element.scrollHeight + 2}px`;
-    if (document.activeElement === element) element.setSelectionRange(field.caret, field.caret);
-  }, [text, field.caret]);
+  }, [text]);
+  useLayoutEffect(() => {
+    if (field.placed !== null) area.current?.setSelectionRange(field.placed.caret, field.placed.caret);
+  }, [field.placed]);
 
   useImperativeHandle(ref, () => ({
     insert: (words) => {
@@ -115,7 +117,7 @@ export function Composer({ store, room, ref }: ComposerProps) {
           aria-invalid={over > 0 || undefined}
           enterKeyHint="send"
           autoComplete="off"
-          onChange={(event) => field.change(event.target.value, event.target.selectionStart)}
+          onChange={(event) => field.typed(event.target.value, event.target.selectionStart)}
           onSelect={(event) => field.moveCaret(event.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
         />

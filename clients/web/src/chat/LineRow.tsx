@@ -7,6 +7,7 @@ import { MessageText } from './MessageText';
 import { Badge, hueStyle } from './Name';
 import { noticeOf } from './notice';
 import type { Pending } from './room';
+import { Time } from './Time';
 import type { Author, Role } from './wire';
 
 /** Who looks at the lines, and what the lines may ask for. */
@@ -113,15 +114,5 @@ export function PendingRow({ pending, reader }: { pending: Pending; reader: Read
       <Body text={isMe ? pending.text.slice(4) : pending.text} me={isMe} author={name} reader={reader} />
       <span className="visually-hidden"> {t('chat.pending')}</span>
     </div>
-  );
-}
-
-function Time({ at_ms }: { at_ms: number }) {
-  const { language, moment } = useI18n();
-  const short = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' }).format(at_ms);
-  return (
-    <time className="chat-time" dateTime={new Date(at_ms).toISOString()} title={moment(at_ms)}>
-      {short}
-    </time>
   );
 }

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'react';
 import { useI18n } from '../i18n/context';
 import { hasMessage } from '../i18n/languages';
 import type { Command } from './commands';
@@ -17,11 +18,15 @@ export function Suggestions({
 }) {
   const { t } = useI18n();
   const { hint, suggestions } = completion;
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.children[active]?.scrollIntoView({ block: 'nearest' });
+  }, [active]);
   return (
     <div className="chat-suggestions">
       {hint !== null && <CommandHelp command={hint} />}
       {suggestions.length > 0 && (
-        <div id={id} role="listbox" aria-label={t('chat.completions')}>
+        <div ref={list} id={id} role="listbox" aria-label={t('chat.completions')}>
           {suggestions.map((one, index) => (
             // the field holds the focus and the keys; the pointer's way is the same pick
             // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus

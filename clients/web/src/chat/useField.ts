@@ -7,10 +7,14 @@ const SAID_MAX = 30;
 
 export interface FieldHandle {
   text: string;
-  caret: number;
+  /** Where the caret goes after a change that one didn't type; a new object for each. */
+  placed: { caret: number } | null;
   completion: Completion | null;
   /** The chosen suggestion; -1: none yet. */
   active: number;
+  /** Somebody typed. */
+  typed: (text: string, caret: number) => void;
+  /** The page put words in. */
   change: (text: string, caret?: number) => void;
   moveCaret: (caret: number) => void;
   pick: (suggestion: Suggestion) => void;
@@ -24,6 +28,7 @@ export interface FieldHandle {
 export function useField(room: RoomState, roomId: string): FieldHandle {
   const [text, setText] = useState(() => recallDraft(roomId));
   const [caret, setCaret] = useState(text.length);
+  const [placed, setPlaced] = useState<{ caret: number } | null>(null);
   const [chosen, setChosen] = useState<number | null>(null);
   const [closedFor, setClosedFor] = useState<string | null>(null);
   const said = useRef<string[]>([]);
@@ -38,12 +43,16 @@ export function useField(room: RoomState, roomId: string): FieldHandle {
   // a command's arguments may be left out: there nothing is chosen before one asks
   const active = chosen ?? (found?.hint === null ? 0 : -1);
 
-  const change = (next: string, at = next.length) => {
+  const typed = (next: string, at: number) => {
     setText(next);
     setCaret(at);
     setChosen(null);
     recalled.current = -1;
     rememberDraft(roomId, next);
+  };
+  const change = (next: string, at = next.length) => {
+    typed(next, at);
+    setPlaced({ caret: at });
   };
   const pick = (suggestion: Suggestion) => {
     if (found === null) return;
@@ -99,5 +108,5 @@ export function useField(room: RoomState, roomId: string): FieldHandle {
     change('');
   };
 
-  return { text, caret, completion: found, active, change, moveCaret: setCaret, pick, sent, onKey };
+  return { text, placed, completion: found, active, typed, change, moveCaret: setCaret, pick, sent, onKey };
 }

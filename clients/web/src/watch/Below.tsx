@@ -44,7 +44,7 @@ export function Below({ channel, live, seen, title, onChange }: BelowProps) {
         <div className="watch-acts">
           {channel.is_owner ? (
             <ButtonLink to="/dashboard" icon="edit">
-              {t('watch.edit')}
+              <span className="watch-act">{t('watch.edit')}</span>
             </ButtonLink>
           ) : (
             <FollowButton channel={channel} onChange={onChange} />
@@ -88,8 +88,8 @@ function Share() {
     }
   };
   return (
-    <Button icon="copy" onClick={() => void copy()}>
-      {t('watch.share')}
+    <Button icon="copy" aria-label={t('watch.share')} onClick={() => void copy()}>
+      <span className="watch-act">{t('watch.share')}</span>
     </Button>
   );
 }

@@ -21,7 +21,7 @@ export function FollowButton({ channel, onChange }: { channel: Channel; onChange
   if (status === 'signedOut') {
     return (
       <ButtonLink to={`/login?next=${encodeURIComponent(pathname)}`} variant="primary" icon="heart">
-        {t('watch.follow')}
+        <span className="watch-act">{t('watch.follow')}</span>
       </ButtonLink>
     );
   }
@@ -44,7 +44,7 @@ export function FollowButton({ channel, onChange }: { channel: Channel; onChange
       busy={isBusy}
       onClick={() => void change()}
     >
-      {t(followed ? 'watch.following' : 'watch.follow')}
+      <span className="watch-act">{t(followed ? 'watch.following' : 'watch.follow')}</span>
     </Button>
   );
 }

@@ -69,7 +69,7 @@ export function Player({ live, seen, name, poster, isTheatre, onTheatre }: Playe
   useKeys(perform);
 
   return (
-    <div ref={box} className={`player player-${seen}`}>
+    <div ref={box} className="player" data-state={seen}>
       <MediaController lang={language} noHotkeys noVolumePref defaultStreamType="live" autohide="3">
         {/* live captions come with the stream or not at all */}
         {/* eslint-disable-next-line jsx-a11y/media-has-caption */}

@@ -1,6 +1,7 @@
 /** One video element and what feeds it: hls.js, or the browser's own HLS where Media Source is missing. */
 
-import Hls, { ErrorTypes, Events, type ErrorData } from 'hls.js';
+import type Hls from 'hls.js';
+import type { ErrorData } from 'hls.js';
 import { NO_TRIES, recover, type Fault, type Tries } from './recovery';
 import { rungsOf, type Rung } from './rungs';
 import { recallLoudness, rememberLoudness } from './volume';
@@ -30,6 +31,8 @@ const IDLE: PlaybackState = {
   isBlocked: false,
 };
 const NATIVE = 'application/vnd.apple.mpegurl';
+/** hls.js' `ErrorTypes`. */
+const FAULTS: Partial<Record<string, Fault>> = { networkError: 'network', mediaError: 'media' };
 /** Further behind the live edge than this, the badge offers the way back. */
 const EDGE_SECONDS = 4;
 
@@ -163,15 +166,23 @@ export class Playback {
     this.unload();
     if (this.url === null) return;
     this.become({ status: 'loading', rungs: [], current: null, isWaiting: false });
-    if (Hls.isSupported()) this.feed(this.url);
-    else if (this.video.canPlayType(NATIVE) !== '') {
-      this.video.src = this.url;
-      void this.play();
-    } else this.become({ status: 'failed' });
+    void this.feed(this.url);
   }
 
-  private feed(url: string): void {
-    const hls = new Hls({
+  private async feed(url: string): Promise<void> {
+    // half of the page's code: the chat doesn't wait for it
+    const module = await import('hls.js').catch(() => null);
+    if (url !== this.url || this.hls !== null || this.leaving.signal.aborted) return;
+    if (module === null) {
+      this.onFault('other');
+      return;
+    }
+    const { default: Player, Events } = module;
+    if (!Player.isSupported()) {
+      this.feedNatively(url);
+      return;
+    }
+    const hls = new Player({
       lowLatencyMode: false,
       liveSyncDurationCount: 3,
       liveDurationInfinity: true,
@@ -194,6 +205,16 @@ export class Playback {
     hls.attachMedia(this.video);
   }
 
+  private feedNatively(url: string): void {
+    if (this.video.canPlayType(NATIVE) === '') {
+      this.become({ status: 'failed' });
+      return;
+    }
+    this.video.src = url;
+    this.video.load();
+    void this.play();
+  }
+
   private unload(): void {
     clearTimeout(this.retry);
     this.hls?.destroy();
@@ -203,8 +224,7 @@ export class Playback {
   private onError({ fatal, type, details }: ErrorData): void {
     if (!fatal) return;
     console.warn('playback_error', type, details);
-    if (type === ErrorTypes.NETWORK_ERROR) this.onFault('network');
-    else this.onFault(type === ErrorTypes.MEDIA_ERROR ? 'media' : 'other');
+    this.onFault(FAULTS[type] ?? 'other');
   }
 
   private onFault(fault: Fault): void {
