@@ -14,7 +14,7 @@ export class ApiError extends Error {
 }
 
 export function isAborted(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'AbortError';
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError';
 }
 
 /** Anything that was thrown, as an `ApiError`: what isn't ours is a fault of this page. */

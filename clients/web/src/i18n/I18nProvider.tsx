@@ -31,6 +31,7 @@ export function I18nProvider({ children, initial }: { children: ReactNode; initi
       clock,
       span: (ms) => span(ms, language),
       ago: (ms, now = Date.now()) => ago(ms, now, language),
+      day: (ms) => new Intl.DateTimeFormat(language, { dateStyle: 'long' }).format(ms),
       moment: (ms) => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(ms),
     }),
     [language],

@@ -17,6 +17,8 @@ export interface I18n {
   span: (ms: number) => string;
   /** 3 minutes ago, relative to `now`. */
   ago: (ms: number, now?: number) => string;
+  /** A day, in words. */
+  day: (ms: number) => string;
   /** Date and time in full, for titles on hover. */
   moment: (ms: number) => string;
 }

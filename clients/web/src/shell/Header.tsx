@@ -6,6 +6,7 @@ import { Skeleton } from '../components/Skeleton';
 import { useI18n } from '../i18n/context';
 import { useSession } from '../session/context';
 import { AccountMenu } from './AccountMenu';
+import '../components/field.css';
 import './header.css';
 
 /** Logo, search, and who is here. */
@@ -61,7 +62,7 @@ function Search() {
     void navigate(wanted === '' ? '/' : `/?q=${encodeURIComponent(wanted)}`, { replace: pathname === '/' });
   };
   return (
-    <search className="search">
+    <div className="search" role="search">
       <Icon name="search" size={18} />
       <input
         ref={field}
@@ -82,7 +83,7 @@ function Search() {
       ) : (
         <Button variant="quiet" size="s" icon="x" aria-label={t('shell.clearSearch')} onClick={() => search('')} />
       )}
-    </search>
+    </div>
   );
 }
 

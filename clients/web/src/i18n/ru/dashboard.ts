@@ -72,7 +72,7 @@ export const dashboard: Translated<typeof en> = {
   state_offline: 'Не в эфире',
   state_starting: 'Начинается',
   stateText_interrupted: 'Кодировщик перестал передавать. Запустите трансляцию снова, и эфир продолжится; иначе он закончится сам.',
-  stateText_live: 'Вы в эфире {span}, смотрят {viewers}.',
+  stateText_live: 'Вы в эфире {span}, у вас {viewers}.',
   stateText_offline: 'Запустите трансляцию в OBS, и эфир появится сам.',
   stateText_starting: 'Поток пришёл, готовим первые секунды для зрителей.',
   stop: 'Остановить эфир',

@@ -49,9 +49,7 @@ export function Metrics({
           <ul className="renditions">
             {health.renditions.map((rendition) => (
               <li key={rendition.name}>
-                {rendition.name}
-                {rendition.fps ? ` · ${number(rendition.fps, { maximumFractionDigits: 0 })} fps` : ''} ·{' '}
-                {kbps(rendition.kbps)}
+                {rendition.height ? rendition.name : t('dashboard.sound')} · {kbps(rendition.kbps)}
               </li>
             ))}
           </ul>

@@ -9,7 +9,7 @@ import { SessionList } from './SessionList';
 import './settings.css';
 
 export default function SettingsPage() {
-  const { t } = useI18n();
+  const { t, day } = useI18n();
   useTitle(t('settings.title'));
   return (
     <SignedInOnly>
@@ -17,7 +17,7 @@ export default function SettingsPage() {
         <div className="page page-narrow stack">
           <h1>{t('settings.title')}</h1>
           <p className="muted settings-who">
-            {account.display_name} · {t('settings.accountSince', { date: dateOf(account.created_ms) })}
+            {account.display_name} · {t('settings.accountSince', { date: day(account.created_ms) })}
           </p>
           <Look />
           <section className="panel">
@@ -31,10 +31,6 @@ export default function SettingsPage() {
       )}
     </SignedInOnly>
   );
-}
-
-function dateOf(ms: number): string {
-  return new Date(ms).toLocaleDateString(document.documentElement.lang, { dateStyle: 'long' });
 }
 
 const THEMES = { system: 'shell.themeSystem', dark: 'shell.themeDark', light: 'shell.themeLight' } as const;

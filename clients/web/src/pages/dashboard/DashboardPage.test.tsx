@@ -1,0 +1,133 @@
+import { act, screen, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { BroadcastHealth, StreamKey } from '../../api/types';
+import { channel } from '../../testing/cards';
+import { FakeServer } from '../../testing/FakeServer';
+import { ANNA, renderPage } from '../../testing/renderPage';
+import DashboardPage from './DashboardPage';
+
+const HEALTH = 'GET /channels/anna/broadcast';
+const KEYS = 'GET /channels/anna/stream-keys';
+const OFFLINE: BroadcastHealth = {
+  state: 'offline',
+  public_id: null,
+  since_ms: null,
+  source: null,
+  renditions: [],
+  speed: null,
+  warnings: [],
+  refused: null,
+  viewers: 0,
+};
+const LIVE: BroadcastHealth = {
+  ...OFFLINE,
+  state: 'live',
+  public_id: 'x',
+  since_ms: Date.now() - 300_000,
+  source: {
+    width: 1280,
+    height: 720,
+    fps: 30,
+    video_codec: 'h264',
+    audio_codec: 'aac',
+    video_kbps: 2900,
+    audio_kbps: 128,
+    keyframe_seconds: 8,
+  },
+  renditions: [{ name: '720p30', width: 1280, height: 720, fps: 30, kbps: 2800 }],
+  speed: 1,
+  refused: { at_ms: Date.now() - 120_000, code: 'already_live', message: 'no' },
+  viewers: 5,
+};
+const OLD_KEY: StreamKey = { id: 3, label: 'Studio', created_ms: 1, last_used_ms: null, revoked: false };
+
+function serve(health: BroadcastHealth = OFFLINE, keys: StreamKey[] = [OLD_KEY]): FakeServer {
+  return new FakeServer()
+    .install()
+    .on(HEALTH, { body: health })
+    .on(KEYS, { body: { keys, server: 'rtmp://host/live' } })
+    .on('GET /channels/anna', { body: channel('anna', { title: 'Old title' }) });
+}
+
+afterEach(() => vi.useRealTimers());
+
+describe('DashboardPage', () => {
+  it('sends a guest to the sign-in', () => {
+    new FakeServer().install();
+    renderPage(<DashboardPage />, { at: '/dashboard' });
+    expect(screen.getByRole('link', { name: 'Sign in' })).toHaveAttribute('href', '/login?next=%2Fdashboard');
+  });
+
+  it('turns live by itself within two seconds and says in words what to change', async () => {
+    vi.useFakeTimers();
+    const server = serve();
+    renderPage(<DashboardPage />, { account: ANNA });
+    await act(() => vi.advanceTimersByTimeAsync(10));
+    expect(screen.getByText('Offline')).toBeInTheDocument();
+    server.on(HEALTH, { body: LIVE });
+    await act(() => vi.advanceTimersByTimeAsync(2000));
+    expect(screen.getByText('Live')).toBeInTheDocument();
+    expect(screen.getByText('You are live for 5 min, with 5 viewers.')).toBeInTheDocument();
+    expect(screen.getByText('1280 × 720')).toBeInTheDocument();
+    expect(screen.getByText('2,900 kbit/s')).toBeInTheDocument();
+    expect(screen.getByText('8 s')).toBeInTheDocument();
+    expect(screen.getByRole('heading', { name: 'Viewers notice problems' })).toBeInTheDocument();
+    expect(screen.getByText(/Keyframe Interval, 2 s/)).toBeInTheDocument();
+    expect(screen.getByText(/refused 2 minutes ago: another encoder is already live/)).toBeInTheDocument();
+  });
+
+  it('shows a new key once, hidden until asked, and copies it', async () => {
+    const user = userEvent.setup();
+    serve(OFFLINE, []).on('POST /channels/anna/stream-keys', {
+      status: 201,
+      body: { key: { ...OLD_KEY, label: 'Laptop' }, secret: 'live_secret' },
+    });
+    renderPage(<DashboardPage />, { account: ANNA });
+    await user.click(await screen.findByRole('button', { name: 'New key' }));
+    const label = await screen.findByLabelText('Name of the key');
+    await user.clear(label);
+    await user.type(label, 'Laptop{Enter}');
+    const dialog = await screen.findByRole('dialog', { name: 'Key “Laptop”' });
+    expect(within(dialog).getByLabelText('Stream key')).toHaveAttribute('type', 'password');
+    await user.click(within(dialog).getByRole('button', { name: 'Copy the stream key' }));
+    await expect(navigator.clipboard.readText()).resolves.toBe('live_secret');
+    await user.click(within(dialog).getByRole('button', { name: 'I have copied it' }));
+    expect(screen.queryByDisplayValue('live_secret')).not.toBeInTheDocument();
+  });
+
+  it('revokes a key only after asking', async () => {
+    const server = serve().on('DELETE /channels/anna/stream-keys/3', {});
+    renderPage(<DashboardPage />, { account: ANNA });
+    await userEvent.click(await screen.findByRole('button', { name: 'Revoke: Studio' }));
+    const dialog = screen.getByRole('dialog', { name: 'Revoke the key?' });
+    expect(server.callsOf('DELETE /channels/anna/stream-keys/3')).toEqual([]);
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Revoke' }));
+    expect(await screen.findByText('The key is revoked.')).toBeInTheDocument();
+    expect(server.callsOf('DELETE /channels/anna/stream-keys/3')).toHaveLength(1);
+  });
+
+  it('saves title and category, and keeps what was refused in its field', async () => {
+    const server = serve(LIVE).refuse('PATCH /channels/anna', 400, 'bad_text', { field: 'title' });
+    renderPage(<DashboardPage />, { account: ANNA });
+    const title = await screen.findByLabelText('Title');
+    await userEvent.clear(title);
+    await userEvent.type(title, 'New title');
+    await userEvent.click(screen.getByRole('button', { name: 'Save' }));
+    await vi.waitFor(() => expect(title).toHaveAccessibleDescription(/no place here/));
+    expect(title).toHaveValue('New title');
+    server.on('PATCH /channels/anna', { body: channel('anna', { title: 'New title' }) });
+    await userEvent.click(screen.getByRole('button', { name: 'Save' }));
+    expect(await screen.findByText('Saved.')).toBeInTheDocument();
+  });
+
+  it('stops the broadcast after asking', async () => {
+    const server = serve(LIVE).on('POST /channels/anna/broadcast/stop', {});
+    renderPage(<DashboardPage />, { account: ANNA });
+    await userEvent.click(await screen.findByRole('button', { name: 'Stop the broadcast' }));
+    const dialog = screen.getByRole('dialog', { name: 'Stop the broadcast?' });
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Stop the broadcast' }));
+    expect(await screen.findByText('The broadcast is stopped.')).toBeInTheDocument();
+    expect(server.callsOf('POST /channels/anna/broadcast/stop')).toHaveLength(1);
+  });
+});
