@@ -82,6 +82,8 @@ def hand_over(var: Path, module_and_arguments: list[str]) -> NoReturn:
     os.chdir(ROOT)
     os.environ["LEAMS_VAR"] = str(var)
     os.environ["PATH"] = f"{var / 'venv/bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+    # Bytecode is kept, but in the state folder: the checkout may belong to somebody else. It halves the time of a start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(var / "pycache")
     python = str(var / "venv/bin/python")
     os.execv(python, [python, "-m", *module_and_arguments])  # noqa: S606  # a list, no shell

@@ -152,7 +152,7 @@ def can_enter(folder: Path) -> bool:
 
 def own_state(var: Path) -> None:
     """As root: what the processes write belongs to their user; the environment and its caches stay root's."""
-    for name in ("postgres", "redis", "media", "log", "nginx", "secrets", "run"):
+    for name in ("postgres", "redis", "media", "log", "nginx", "secrets", "run", "pycache"):
         folder = var / name
         is_new = not folder.exists()
         folder.mkdir(exist_ok=True)
