@@ -82,7 +82,7 @@ def hand_over(var: Path, module_and_arguments: list[str]) -> NoReturn:
     os.chdir(ROOT)
     os.environ["LEAMS_VAR"] = str(var)
     os.environ["PATH"] = f"{var / 'venv/bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-    # Bytecode is kept, but in the state folder: the checkout may belong to somebody else. It halves the time of a start.
+    # Bytecode is kept, for it halves a start, but in the state folder: the checkout may belong to somebody else.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = str(var / "pycache")
     python = str(var / "venv/bin/python")

@@ -11,6 +11,7 @@ import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from server.db.schema import current_revision, expected_revision
 from workbench.addresses import Addresses
 from workbench.machine import program
 from workbench.nginx import render
@@ -179,7 +180,13 @@ async def prepare_database(topology: Topology) -> None:
             await connection.execute("CREATE DATABASE leams")
     finally:
         await connection.close()
-    await server_command(topology, "migrate")
+    connection = await asyncpg.connect(topology.database_url)
+    try:
+        is_current = await current_revision(connection) == expected_revision()
+    finally:
+        await connection.close()
+    if not is_current:
+        await server_command(topology, "migrate")
 
 
 async def server_command(topology: Topology, *arguments: str) -> str:
