@@ -130,8 +130,9 @@ async def ended_since(connection: "Connection", moment: float) -> list[Broadcast
 async def insert_broadcast(connection: "Connection", facts: KeyFacts, broadcast: Broadcast) -> BroadcastRow:
     """Write a new broadcast, with the channel's title and category as they are now; its source is the last one's."""
     row = await connection.fetchrow(
-        "INSERT INTO broadcasts (public_id, channel_id, stream_key_id, state, title, category, created_at, state_since,"
-        " published_at, ingest_client_id, ingest_address) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9)"
+        "WITH used AS (UPDATE stream_keys SET last_used_at = $7 WHERE id = $3)"
+        " INSERT INTO broadcasts (public_id, channel_id, stream_key_id, state, title, category, created_at,"
+        " state_since, published_at, ingest_client_id, ingest_address) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9)"
         " RETURNING id, (SELECT source FROM broadcasts p WHERE p.channel_id = $2 AND p.source IS NOT NULL"
         " ORDER BY p.created_at DESC LIMIT 1) AS source",
         broadcast.public_id,
@@ -158,9 +159,10 @@ async def insert_broadcast(connection: "Connection", facts: KeyFacts, broadcast:
 
 
 async def save(connection: "Connection", row_id: int, broadcast: Broadcast, key_id: int | None = None) -> None:
-    """Write the state; `key_id` when another key continues it."""
+    """Write the state; `key_id` is the key that an encoder was let in with just now."""
     await connection.execute(
-        "UPDATE broadcasts SET state = $2, state_since = $3, live_at = $4, ended_at = $5, end_reason = $6,"
+        "WITH used AS (UPDATE stream_keys SET last_used_at = $8 WHERE id = $12)"
+        " UPDATE broadcasts SET state = $2, state_since = $3, live_at = $4, ended_at = $5, end_reason = $6,"
         " publish_count = $7, published_at = $8, ingest_client_id = $9, ingest_address = $10, takeovers = $11,"
         " stream_key_id = coalesce($12, stream_key_id) WHERE id = $1",
         row_id,
@@ -176,11 +178,6 @@ async def save(connection: "Connection", row_id: int, broadcast: Broadcast, key_
         [_moment(at) for at in broadcast.takeovers],
         key_id,
     )
-
-
-async def touch_key(connection: "Connection", key_id: int, now: float) -> None:
-    """Remember that the key was used."""
-    await connection.execute("UPDATE stream_keys SET last_used_at = $2 WHERE id = $1", key_id, _moment(now))
 
 
 async def block_publishing(connection: "Connection", channel_id: int, until: float) -> None:
