@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import secrets
 import signal
@@ -28,7 +29,7 @@ from bench.report import Figure, percentile, report
 from server.auth.signing_keys import AccessTokens
 from server.db.pool import open_pool
 from server.db.schema import migrate
-from tests.services.chat import JSON, Account, People, masked, web_process
+from tests.services.chat import JSON, Account, People, WebProcess, masked, web_process
 from tests.services.processes import listens, running
 from workbench.machine import free_port, give_to_user
 from workbench.postgres import create_cluster, postgres_command
@@ -172,7 +173,13 @@ def _wait_for_postgres(url: str) -> None:
     asyncio.run(connect())
 
 
-async def measure(database_url: str, port: int, members: int, rate: float, seconds: float) -> dict[str, Figure]:
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process.  Source: proc(5), fields 14 and 15 of stat."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(database_url: str, web: WebProcess, members: int, rate: float, seconds: float) -> dict[str, Figure]:
     """Fill the room, talk, count."""
     async with open_pool(database_url) as db:
         people = People(db, await AccessTokens.load(db))
@@ -182,7 +189,7 @@ async def measure(database_url: str, port: int, members: int, rate: float, secon
     started = time.perf_counter()
     for at in range(0, members, 50):
         batch = [
-            (await loop.create_connection(lambda a=account: Member(tally, a, room), "127.0.0.1", port))[1]  # type: ignore[misc]
+            (await loop.create_connection(lambda a=account: Member(tally, a, room), "127.0.0.1", web.port))[1]  # type: ignore[misc]
             for account in accounts[at : at + 50]
         ]
         async with asyncio.timeout(30):
@@ -190,15 +197,21 @@ async def measure(database_url: str, port: int, members: int, rate: float, secon
         sockets += batch
     joined_seconds = time.perf_counter() - started
     print(f"{members} members joined in {joined_seconds:.1f} s", flush=True)
+    server_before, own_before = cpu_seconds(web.process.pid), time.process_time()
     scheduled = await _talk(sockets[:SENDERS], room, rate, WARM_UP_SECONDS + seconds)
     ends = time.perf_counter() + SETTLE_SECONDS
     expected = members * len(scheduled)
     while time.perf_counter() < ends and sum(tally.received.values()) < expected:  # noqa: ASYNC110  # counted, not told
         await asyncio.sleep(0.05)
+    server = cpu_seconds(web.process.pid) - server_before
+    print(f"load generator: {time.process_time() - own_before:.1f} s of CPU, load {os.getloadavg()[0]:.1f}", flush=True)
     for member in sockets:
         member.is_leaving = True
         member.transport.close()
-    return _figures(tally, scheduled, members, members / joined_seconds, rate * WARM_UP_SECONDS)
+    figures = _figures(tally, scheduled, members, rate * WARM_UP_SECONDS)
+    figures["server_cpu_per_delivery"] = Figure(round(server / max(1, sum(tally.received.values())) * 1e6, 2), "us")
+    figures["joins_per_second"] = Figure(round(members / joined_seconds), "1/s")
+    return figures
 
 
 async def _talk(speakers: list[Member], room: str, rate: float, seconds: float) -> dict[int, float]:
@@ -215,9 +228,7 @@ async def _talk(speakers: list[Member], room: str, rate: float, seconds: float) 
     return scheduled
 
 
-def _figures(
-    tally: Tally, scheduled: dict[int, float], members: int, joins_per_second: float, warm_up: float
-) -> dict[str, Figure]:
+def _figures(tally: Tally, scheduled: dict[int, float], members: int, warm_up: float) -> dict[str, Figure]:
     latencies = [
         (tally.last_at[number] - due) * 1000
         for number, due in scheduled.items()
@@ -233,7 +244,6 @@ def _figures(
         "order_errors": Figure(tally.order_errors, "deliveries", 0),
         "sockets_lost": Figure(tally.closed, "sockets", 0),
         "deliveries": Figure(sum(tally.received.values()), "deliveries", None),
-        "joins_per_second": Figure(round(joins_per_second), "1/s", None),
     }
 
 
@@ -248,7 +258,7 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)
         with servers(folder) as (database_url, redis_url), web_process(database_url, redis_url, folder) as web:
-            figures = uvloop.run(measure(database_url, web.port, arguments.members, arguments.rate, arguments.seconds))
+            figures = uvloop.run(measure(database_url, web, arguments.members, arguments.rate, arguments.seconds))
     return report("chat_fanout", figures)
 
 

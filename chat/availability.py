@@ -3,4 +3,14 @@
 import asyncpg
 from redis.exceptions import RedisError
 
-AWAY = (RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+AWAY = (
+    RedisError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    OSError,
+    TimeoutError,
+)
+"""Away, overloaded or restarting; a wrong statement is none of these."""

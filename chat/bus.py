@@ -132,6 +132,8 @@ class Bus:
                 await self._hold()
             except (RedisError, OSError, TimeoutError, DeafError) as error:
                 _log.warning("chat_bus_lost", error=type(error).__name__)
+            except Exception:  # noqa: BLE001  # the top of a task; a fresh connection is the best answer to a fault too
+                _log.exception("chat_bus_failed")
             await asyncio.sleep(random.uniform(0.05, RETRY_SECONDS))  # noqa: S311  # jitter, not a secret
 
     async def _hold(self) -> None:

@@ -210,7 +210,7 @@ class Hub:
         try:
             await self.bus.subscribe(room_key(room_id, "side"), lambda data: self._hear_side(room, data))
             read = await self.bus.read_log(room_id, None)
-            room.restart([Logged(offset, _event_in.decode(event)) for offset, event in read.entries])
+            room.restart(_readable(read.entries))
             step = room.sequencer.start(read.epoch, read.offset)
             room.info = await stored_info(self._redis, room_id)
             if len(room.backfill()) < BACKFILL_MESSAGES:
@@ -279,18 +279,20 @@ class Hub:
         position = room.sequencer.position
         if position is not None and position.epoch.encode() == epoch and int(offset) <= position.offset:
             return  # the echo of our own
-        self._feed(room, Position(epoch.decode(), int(offset)), _event_in.decode(event))
+        self._feed(room, Position(epoch.decode(), int(offset)), _read_event(event))
 
-    def _feed(self, room: LiveRoom, at: Position, event: Event) -> None:
+    def _feed(self, room: LiveRoom, at: Position, event: Event | None) -> None:
         self._perform(room, room.sequencer.feed(at.epoch, at.offset, event))
 
-    def _perform(self, room: LiveRoom, step: Step[Event]) -> None:
+    def _perform(self, room: LiveRoom, step: Step[Event | None]) -> None:
         for offset, event in step.released:
             self._deliver(room, offset, event)
         if step.hole is not None or step.is_new_epoch:
             self._catch_up_soon(room)
 
-    def _deliver(self, room: LiveRoom, offset: int, event: Event) -> None:
+    def _deliver(self, room: LiveRoom, offset: int, event: Event | None) -> None:
+        if event is None:
+            return
         room.remember(Logged(offset, event))
         self._broadcast(room, Push(str(room.id), room.position.epoch, offset, event))
         DELIVERED.inc()
@@ -313,14 +315,13 @@ class Hub:
         """Read what is missing; where that is impossible, begin anew and say so."""
         known = room.sequencer.position
         read = await self.bus.read_log(room.id, known)
-        entries = [(offset, _event_in.decode(event)) for offset, event in read.entries]
         if known is not None and read.epoch == known.epoch:
-            step = room.sequencer.fill(read.epoch, entries)
+            step = room.sequencer.fill(read.epoch, [(offset, _read_event(event)) for offset, event in read.entries])
             for offset, event in step.released:
                 self._deliver(room, offset, event)
             if room.position.offset >= read.offset:
                 return
-        room.restart([Logged(offset, event) for offset, event in entries])
+        room.restart(_readable(read.entries))
         room.sequencer.pause()
         step = room.sequencer.start(read.epoch, read.offset)
         RELOADS.inc()
@@ -457,6 +458,20 @@ async def _logged(work: Awaitable[None]) -> None:
         _log.warning("chat_source_away", error=type(error).__name__)
     except Exception:  # noqa: BLE001  # the top of a task
         _log.exception("chat_background_failed")
+
+
+def _read_event(data: bytes) -> Event | None:
+    """The event; None for one of a newer version of ours, while processes are replaced one by one."""
+    try:
+        return _event_in.decode(data)
+    except msgspec.DecodeError:
+        _log.warning("chat_event_unreadable")
+        return None
+
+
+def _readable(entries: Iterable[tuple[int, bytes]]) -> list[Logged]:
+    read = ((offset, _read_event(event)) for offset, event in entries)
+    return [Logged(offset, event) for offset, event in read if event is not None]
 
 
 def _now_ms() -> int:

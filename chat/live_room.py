@@ -24,7 +24,8 @@ class LiveRoom:
 
     rules: RoomRules
     audience: Audience = field(default_factory=Audience)
-    sequencer: Sequencer[Event] = field(default_factory=Sequencer)
+    sequencer: Sequencer[Event | None] = field(default_factory=Sequencer)
+    """None: an event that this version of ours can't read keeps its place and is passed over."""
     ring: deque[Logged] = field(default_factory=lambda: deque(maxlen=LOG_EVENTS))
     before: list[Logged] = field(default_factory=list)
     """Visible messages right before the ring, from the archive; known only while a short ring needs them."""

@@ -24,8 +24,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         """Run the app with the outlet at hand."""
         extensions = cast("dict[str, object]", self.scope["extensions"])
-        extensions[EXTENSION] = RawOutlet(self)
+        extensions[EXTENSION] = self._outlet = RawOutlet(self)
         await super().run_asgi()
+
+    def keepalive_timeout(self) -> None:
+        """No pong: uvicorn would wait for a dead peer to read what it was sent."""
+        self.stop_keepalive()
+        self._outlet.close(Close.SILENT, "no answer to pings")
 
 
 class RawOutlet:

@@ -140,6 +140,21 @@ async def test_a_hole_is_filled_from_the_log(web: WebProcess, people: People, re
         assert texts == ["one", "two", "three"]
 
 
+async def test_an_event_of_a_newer_version_is_passed_over(web: WebProcess, people: People, redis: Redis) -> None:
+    """While processes are replaced one by one, an event that this one can't read costs nothing but itself."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+        await speaker.say(owner.room, "one")
+        room_id = int(owner.room)
+        await redis.hincrby(room_key(room_id, "head"), "offset", 1)
+        await redis.xadd(room_key(room_id, "log"), {"e": '{"t":"hologram"}'}, id="2-0")
+        await speaker.say(owner.room, "three")
+        assert [(await reader.event())["offset"] for _ in range(2)] == [1, 3]
+        async with in_room(web.port, owner.room) as late:
+            assert (await speaker.say(owner.room, "four"))["offset"] == 4
+            assert (await late.event())["offset"] == 4
+
+
 async def test_a_deaf_subscriber_is_found(
     database_url: str, redis: Redis, redis_port: int, tmp_path: Path, people: People
 ) -> None:
