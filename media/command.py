@@ -40,7 +40,7 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int]) -> list[str
         argv += ["-skip_frame", "nokey"]  # decoding serves the thumbnails alone
     argv += ["-f", "flv", "-i", "pipe:0"]
     if plan.video:
-        argv += ["-filter_complex", _graph(encoded)]
+        argv += ["-filter_complex", _graph(plan, encoded)]
     for rung in plan.video:
         argv += _COPIED if rung.is_copied else _encoded(rung, follows_source_keys=plan.follows_source_keys)
         argv += [*_MP4, f"pipe:{descriptors[rung.name]}"]
@@ -52,16 +52,25 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int]) -> list[str
     return argv
 
 
-def _graph(encoded: list[Rung]) -> str:
+def _graph(plan: Plan, encoded: list[Rung]) -> str:
     branches = "".join(f"[s{place}]" for place in range(len(encoded) + 1))
     chains = [f"[0:v:0]split={len(encoded) + 1}{branches}"]
     for place, rung in enumerate(encoded):
         scale = f"scale={rung.width}:{rung.height}:flags=bilinear"
-        chains.append(f"[s{place}]fps={_rate(rung.fps)},{scale},format=yuv420p,setsar=1[{rung.name}]")
+        chains.append(f"[s{place}]{_paced(plan, rung)}{scale},format=yuv420p,setsar=1[{rung.name}]")
     spaced = f"isnan(prev_selected_t)+gte(t-prev_selected_t,{THUMBNAIL_SECONDS})"
     shrunk = f"scale='min({THUMBNAIL_WIDTH_PX},iw)':-2:flags=bilinear:out_range=full,format=yuvj420p"
     chains.append(f"[s{len(encoded)}]select='key*({spaced})',{shrunk}[{THUMBNAIL}]")
     return ";".join(chains)
+
+
+def _paced(plan: Plan, rung: Rung) -> str:
+    """A steady rate; beside a copied rung the source's own times, so that key frames are equal to the tick."""
+    if not plan.follows_source_keys:
+        return f"fps={_rate(rung.fps)},"
+    if rung.fps > plan.video[0].fps * 0.75:
+        return ""
+    return f"select='isnan(prev_selected_t)+key+gte(t-prev_selected_t,{0.75 / rung.fps:.4f})',"
 
 
 def _rate(fps: float) -> str:
@@ -78,7 +87,18 @@ def _encoded(rung: Rung, *, follows_source_keys: bool) -> list[str]:
     keys = "source" if follows_source_keys else f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
     longest = round(rung.fps * SEGMENT_SECONDS * 2)
     return [
-        *("-map", f"[{rung.name}]", "-c:v", "libx264", "-preset", rung.preset, "-profile:v", "high"),
+        *(
+            "-map",
+            f"[{rung.name}]",
+            "-fps_mode",
+            "passthrough",
+            "-c:v",
+            "libx264",
+            "-preset",
+            rung.preset,
+            "-profile:v",
+            "high",
+        ),
         *("-threads", "2" if rung.height > 400 else "1", "-bf", "0", "-g", str(longest)),
         *("-b:v", f"{rung.kbps}k", "-maxrate", f"{round(rung.kbps * 1.1)}k", "-bufsize", f"{round(rung.kbps * 1.5)}k"),
         *(

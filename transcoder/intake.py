@@ -25,6 +25,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 IDLE_MS = 3_000
 HEARTBEAT_SECONDS = 1.0
 POLL_MS = 500
+MAX_DELIVERIES = 20
+"""Heartbeats don't count, only claims: so many workers have died with this job, or failed at it."""
 LEASE_TRIES = 20
 """Of a lease whose last owner died: it expires within three seconds."""
 
@@ -75,10 +77,22 @@ class Intake:
                 continue
             reply = await self._redis.xautoclaim(JOBS_STREAM, JOBS_GROUP, self._worker, IDLE_MS, count=1)
             for entry_id, fields in reply[1]:
-                await self._take(entry_id, fields)
+                if not await self._is_worn_out(entry_id):
+                    await self._take(entry_id, fields)
             fresh = await self._redis.xreadgroup(JOBS_GROUP, self._worker, {JOBS_STREAM: ">"}, count=1, block=POLL_MS)
             for entry_id, fields in _entries(fresh):
                 await self._take(entry_id, fields)
+
+    async def _is_worn_out(self, entry_id: bytes) -> bool:
+        """Settle an entry that worker after worker gave up: it is the job's fault, not theirs."""
+        found = await self._redis.xpending_range(JOBS_STREAM, JOBS_GROUP, entry_id, entry_id, 1)
+        deliveries = sum(int(pending["times_delivered"]) for pending in found)
+        if deliveries <= MAX_DELIVERIES:
+            return False
+        _log.error("job_worn_out", deliveries=deliveries)
+        jobs_total.labels("worn_out").inc()
+        await self._settle(entry_id)
+        return True
 
     async def _take(self, entry_id: bytes, fields: dict[bytes, bytes] | None) -> None:
         if entry_id in self._running:

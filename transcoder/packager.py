@@ -1,11 +1,12 @@
-"""Write whole segments to the store, then let the windows say so: files first, addresses after."""
+"""Write whole segments to the store, then let the windows say so: files first, addresses after.
+
+What has left the windows is deleted by the sweeper in `server jobs`.
+"""
 
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -16,7 +17,7 @@ from media.fmp4 import Init
 from media.ladder import AUDIO, AUDIO_KBPS, SEGMENT_SECONDS, Plan
 from media.live import Claimed, LiveWindows
 from media.store import MediaStore
-from media.window import MediaWindow, Part, Rendition, Segment, append, dropped, resume, retention_seconds
+from media.window import MediaWindow, Part, Rendition, Segment, append, resume
 from transcoder.cutter import SegmentCut
 from transcoder.figures import segment_write_seconds
 
@@ -25,7 +26,6 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 T = TypeVar("T")
 
 TRIES = 6
-MAX_RETIRED = 2_000
 CONTAINER_SHARE = 1.05
 """Boxes around the samples: about 24 bytes a sample and 100 a part."""
 AUDIO_GROUP = "audio"
@@ -49,7 +49,6 @@ class Packager:
         self._run = 0
         self._init = ""
         self._anchor_ms = 0
-        self._retired: deque[tuple[float, str]] = deque()
 
     @property
     def video_rungs(self) -> int | None:
@@ -104,24 +103,9 @@ class Packager:
         )
         if outcome != "written":
             raise FencedError(outcome)
-        self._retire(grown)
         self._windows.update(grown)
         self._end_ms = max(_end_ms(window) for window in grown.values())
-        await self._sweep()
         segment_write_seconds.observe(time.monotonic() - started)
-
-    def _retire(self, grown: Mapping[str, MediaWindow]) -> None:
-        """Note what left the windows: its files go once no list that held it can be in use any more."""
-        for name, window in grown.items():
-            due = time.monotonic() + retention_seconds(window)
-            for segment in dropped(self._windows[name], window):
-                self._retired.append((due, f"{self._public_id}/{name}/{segment.name}"))
-
-    async def _sweep(self) -> None:
-        """Delete what is due; what a crash leaves behind is the sweeper's in `server jobs`."""
-        while self._retired and (self._retired[0][0] <= time.monotonic() or len(self._retired) > MAX_RETIRED):
-            with suppress(OSError):
-                await self._store.delete(self._retired.popleft()[1])
 
     async def _put(self, rendition: str, file: str, data: bytes) -> None:
         await _persist(lambda: self._store.put(f"{self._public_id}/{rendition}/{file}", data))

@@ -132,7 +132,7 @@ class Session:
                     has_come = False
                     while (tags := await tap.read()) is not None:
                         await self._take_all(tags)
-                        has_come = has_come or bool(tags)
+                        has_come = has_come or any(tag.kind is not Kind.SCRIPT for tag in tags)
                     silent = 0
                 except TapSilentError:
                     silent += 1

@@ -13,6 +13,8 @@ from media.flv import Tag, TagReader
 from transcoder.processes import child, last_words
 
 SILENT_SECONDS = 5.0
+RTMPDUMP_SECONDS = 15
+"""Its own limit on silence; ours comes first."""
 CHUNK_BYTES = 65_536
 
 
@@ -46,7 +48,7 @@ class Tap:
 async def open_tap(pull_url: str, public_id: str) -> AsyncIterator[Tap]:
     """Connect to the broadcast; a stream that isn't there shows as an end without tags."""
     url = f"{pull_url.rstrip('/')}/{public_id}"
-    argv = ["rtmpdump", "--quiet", "--live", "--timeout", str(int(SILENT_SECONDS)), "--rtmp", url, "--flv", "-"]
+    argv = ["rtmpdump", "--quiet", "--live", "--timeout", str(RTMPDUMP_SECONDS), "--rtmp", url, "--flv", "-"]
     async with child(argv, stdin=False, stdout=True) as process:
         drain = asyncio.create_task(last_words(process))
         try:

@@ -87,10 +87,12 @@ async def test_a_proven_keyframe_distance_lets_the_top_be_copied(transcoding: Tr
     await transcoding.enqueue(known_gop_seconds=1.0)
     with (
         transcoding.worker("one"),
-        publishing(encoder_command(transcoding.address, gop_seconds=1.0, extra=("-bf", "2", "-tune", "film"))),
+        publishing(
+            encoder_command(transcoding.address, size="480x270", gop_seconds=1.0, extra=("-bf", "2", "-tune", "film"))
+        ),
     ):
         live = await transcoding.live_when(has_segments(3), "three segments")
-    assert [item.name for item in live.renditions] == ["v1", "audio"]
+    assert [item.name for item in live.renditions] == ["v1", "v2", "audio"]
     assert_aligned(transcoding, live)
     # B-frames are the encoder's: ours makes none
     assert any(sample.composition for sample in transcoding.samples(live, "v1")[0])
@@ -131,12 +133,14 @@ async def test_another_codec_ends_in_a_clear_report(transcoding: Transcoding) ->
 
 async def test_key_frames_ten_seconds_apart_are_warned_of_and_do_no_harm(transcoding: Transcoding) -> None:
     """Encoded rungs have key frames of their own: two-second segments from a ten-second GOP."""
-    await transcoding.enqueue()
-    with transcoding.worker("one"), publishing(encoder_command(transcoding.address, gop_seconds=10.0)):
-        await transcoding.report(
-            jobs.Health, where=lambda report: "keyframes_far_apart" in [warning.code for warning in report.warnings]
-        )
-        live = await transcoding.live_when(has_segments(3), "three segments")
+    with transcoding.worker("one"):
+        await transcoding.worker_ready()
+        await transcoding.enqueue()  # before the encoder: its first key frame is not missed
+        with publishing(encoder_command(transcoding.address, gop_seconds=10.0)):
+            live = await transcoding.live_when(has_segments(2), "two segments")
+            await transcoding.report(
+                jobs.Health, where=lambda report: "keyframes_far_apart" in [warning.code for warning in report.warnings]
+            )
     assert_aligned(transcoding, live)
 
 
@@ -182,3 +186,15 @@ async def test_a_jump_of_the_encoders_clock_becomes_one_break(transcoding: Trans
     times = [segment.program_date_time_ms for segment in live.windows["v1"].segments]
     assert times == sorted(times)
     assert times[-1] - times[0] < 15_000
+
+
+async def test_an_ingest_that_holds_sound_back_ends_in_a_report(
+    service_folder: Path, redis: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    """With `wait_video on` sound alone never arrives: the streamer learns that there is no picture."""
+    with bare_ingest(service_folder / "deaf-ingest", wait_video=True) as url:
+        transcoding = Transcoding(redis, redis_url, url, tmp_path / "media", public_id="deaf")
+        await transcoding.enqueue()
+        with transcoding.worker("one"), publishing(encoder_command(transcoding.address, picture=False)):
+            failed = await transcoding.report(jobs.Failed, 30)
+    assert failed.code == "no_media"

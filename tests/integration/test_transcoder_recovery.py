@@ -14,6 +14,7 @@ from tests.services.bare_ingest import bare_ingest
 from tests.services.encoder import encoder_command, publishing
 from tests.services.transcoders import Transcoding, children_named, discontinuities, has_segments, signal_all
 from tests.services.waiting import eventually
+from transcoder.intake import MAX_DELIVERIES
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +163,23 @@ async def test_an_ended_broadcast_is_left_alone(transcoding: Transcoding) -> Non
             return bool(await transcoding.redis.xlen(jobs.JOBS_STREAM) == 0)
 
         await eventually(settled, "the job to be settled")
+
+
+async def test_a_job_that_no_worker_can_serve_is_given_up(transcoding: Transcoding) -> None:
+    """An unreadable job is settled at once; one that was delivered over and over is settled instead of tried again."""
+    redis = transcoding.redis
+    await redis.xgroup_create(jobs.JOBS_STREAM, jobs.JOBS_GROUP, id="0", mkstream=True)
+    await transcoding.enqueue()
+    await redis.xreadgroup(jobs.JOBS_GROUP, "dead", {jobs.JOBS_STREAM: ">"})
+    (pending,) = await redis.xpending_range(jobs.JOBS_STREAM, jobs.JOBS_GROUP, "-", "+", 1)
+    entry_id = pending["message_id"]
+    for _ in range(MAX_DELIVERIES):
+        await redis.xclaim(jobs.JOBS_STREAM, jobs.JOBS_GROUP, "dead", 0, [entry_id], idle=60_000)
+    await redis.xadd(jobs.JOBS_STREAM, {jobs.FIELD: b"{}"})
+    with transcoding.worker("one"):
+
+        async def settled() -> bool:
+            return bool(await redis.xlen(jobs.JOBS_STREAM) == 0)
+
+        await eventually(settled, "both jobs to be settled", 8)
+    assert await redis.xlen(jobs.REPORTS_STREAM) == 0

@@ -50,6 +50,14 @@ def test_encoded_rungs_follow_a_copied_top() -> None:
     assert after(argv, "-force_key_frames") == ["source"] * 3
 
 
+def test_beside_a_copy_the_sources_own_times_are_kept() -> None:
+    """No new rate; where it is to be halved every other frame goes, but never a key frame."""
+    (graph,) = after(built(gop_seconds=2.0), "-filter_complex")
+    assert "[s0]scale=854:480" in graph
+    (graph,) = after(built(replace(HD, fps=60.0), gop_seconds=2.0), "-filter_complex")
+    assert "[s0]select='isnan(prev_selected_t)+key+gte(t-prev_selected_t,0.0250)',scale=854:480" in graph
+
+
 def test_a_copy_alone_decodes_key_frames_only() -> None:
     """The decoder then serves the thumbnails."""
     argv = built(gop_seconds=2.0, rungs=1)
