@@ -132,7 +132,8 @@ async def insert_broadcast(connection: "Connection", facts: KeyFacts, broadcast:
     row = await connection.fetchrow(
         "WITH used AS (UPDATE stream_keys SET last_used_at = $7 WHERE id = $3)"
         " INSERT INTO broadcasts (public_id, channel_id, stream_key_id, state, title, category, created_at,"
-        " state_since, published_at, ingest_client_id, ingest_address) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9)"
+        " state_since, published_at, ingest_client_id, ingest_address)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9)"
         " RETURNING id, (SELECT source FROM broadcasts p WHERE p.channel_id = $2 AND p.source IS NOT NULL"
         " ORDER BY p.created_at DESC LIMIT 1) AS source",
         broadcast.public_id,
