@@ -8,15 +8,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
 from media.live import LiveWindows
+from media.playlist import parse_media
 from media.store import MediaStore
 from server.settings import Settings
 from tests.conformance.report import examine, table
+from tests.services.bare_ingest import bare_ingest
 from tests.services.edge import edge_nginx, web_process
+from tests.services.encoder import encoder_command, publishing
 from tests.services.origin import Made, Origin, make_segments
+from tests.services.transcoders import Transcoding, has_segments
 
 SEGMENTS = 26
 
@@ -46,20 +51,33 @@ class Served:
 
 
 @pytest.fixture
-async def served(settings: Settings, redis: Redis, media_folder: Path, made: list[Made]) -> AsyncIterator[Served]:
-    store_folder = media_folder / "media"
+def run_folder(media_folder: Path) -> Path:
+    """One for each edge, where the unprivileged nginx can write."""
+    folder = Path(tempfile.mkdtemp(dir=media_folder))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+async def address(settings: Settings, media_folder: Path, run_folder: Path) -> AsyncIterator[str]:
+    """The real edge before a real web process, over the store in `media`."""
     environment = {
         "LEAMS_DATABASE_URL": settings.database_url,
         "LEAMS_REDIS_URL": settings.redis_url,
         "LEAMS_HOOK_SECRET": settings.hook_secret,
-        "MEDIA_STORE": store_folder.as_uri(),
+        "MEDIA_STORE": (media_folder / "media").as_uri(),
     }
-    origin = Origin("b1", made, LiveWindows(redis), MediaStore(store_folder.as_uri()))
-    await origin.take_over()
     with ExitStack() as stack:
-        port = await asyncio.to_thread(stack.enter_context, web_process(media_folder, environment))
-        edge = edge_nginx(media_folder, [port], media_folder / "dist", store_folder)
-        yield Served(await asyncio.to_thread(stack.enter_context, edge), origin)
+        port = await asyncio.to_thread(stack.enter_context, web_process(run_folder, environment))
+        edge = edge_nginx(run_folder, [port], media_folder / "dist", media_folder / "media")
+        yield await asyncio.to_thread(stack.enter_context, edge)
+
+
+@pytest.fixture
+async def served(address: str, redis: Redis, media_folder: Path, made: list[Made]) -> Served:
+    origin = Origin("b1", made, LiveWindows(redis), MediaStore((media_folder / "media").as_uri()))
+    await origin.take_over()
+    return Served(address, origin)
 
 
 async def test_a_live_broadcast_keeps_every_point_of_the_list(served: Served) -> None:
@@ -79,3 +97,38 @@ async def test_a_live_broadcast_keeps_every_point_of_the_list(served: Served) ->
     assert {verdict.point for verdict in verdicts if verdict.status == "DEVIATION"} == {1, 3, 16}, report
     assert all(track.last.is_ended for track in seen.tracks)
     assert all(sum(broken for _, _, broken, _ in track.entries().values()) == 1 for track in seen.tracks)
+
+
+async def test_the_edge_keeps_a_live_list_for_a_moment_only(served: Served) -> None:
+    """Readers within a second mostly share one copy; a new segment is seen within 1.5 s."""
+    await served.origin.go_on(7)
+    async with httpx.AsyncClient(base_url=served.address) as client:
+        replies = [await client.get("/live/b1/v1/index.m3u8") for _ in range(20)]
+        assert sum(reply.headers["X-Cache"] == "HIT" for reply in replies) >= 10
+        assert not any("X-Accel-Expires" in reply.headers for reply in replies)
+        await served.origin.go_on(1)
+        shown = asyncio.get_running_loop().time()
+        while len(parse_media((await client.get("/live/b1/v1/index.m3u8")).text).entries) < 8:
+            assert asyncio.get_running_loop().time() - shown < 1.5
+            await asyncio.sleep(0.05)  # a reader's pace
+
+
+async def test_what_the_transcoder_makes_keeps_every_point(
+    address: str, redis: Redis, redis_url: str, media_folder: Path, service_folder: Path
+) -> None:
+    """An encoder, the ingest, the transcoder and the edge, until the window slides: no point fails."""
+    with ExitStack() as stack:
+        ingest = bare_ingest(service_folder / "hls-ingest")
+        pull_url = await asyncio.to_thread(stack.enter_context, ingest)
+        transcoding = Transcoding(redis, redis_url, pull_url, media_folder / "media", public_id="hls1")
+        stack.enter_context(transcoding.worker("hls"))
+        await transcoding.worker_ready()
+        stack.enter_context(publishing(encoder_command(transcoding.address, size="640x360", fps=30)))
+        await transcoding.enqueue()
+        live = await transcoding.live_when(has_segments(2), "two segments")
+        seen, verdicts = await examine(f"{address}/live/hls1/index.m3u8", 36)
+    report = table(verdicts)
+    assert len(seen.tracks) == len(live.renditions), report
+    assert any(playlist.media_sequence > 0 for _, playlist in seen.tracks[0].seen), report
+    assert [verdict.point for verdict in verdicts if verdict.status == "FAIL"] == [], report
+    assert {verdict.point for verdict in verdicts if verdict.status == "DEVIATION"} <= {1, 3, 16}, report
