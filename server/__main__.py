@@ -16,6 +16,11 @@ def main(argv: list[str]) -> int:
     commands.add_parser("web", help="serve HTTP and WebSockets")
     commands.add_parser("jobs", help="run the background work")
     commands.add_parser("migrate", help="bring the database to this code's revision")
+    admin = commands.add_parser("admin", help="what an operator does: accounts, keys, backups")
+    if argv[:1] == ["admin"]:
+        from server.admin.cli import add_arguments  # noqa: PLC0415  # each command loads only what it runs
+
+        add_arguments(admin)
     arguments = parser.parse_args(argv)
     try:
         settings = Settings.from_env(os.environ)
@@ -36,6 +41,10 @@ def main(argv: list[str]) -> int:
             from server.db.schema import migrate  # noqa: PLC0415
 
             migrate(settings.database_url)
+        case "admin":
+            from server.admin.cli import run_admin  # noqa: PLC0415
+
+            return run_admin(arguments, settings)
     return 0
 
 
