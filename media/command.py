@@ -85,6 +85,7 @@ def _rate(fps: float) -> str:
 
 def _encoded(rung: Rung, *, follows_source_keys: bool) -> list[str]:
     keys = "source" if follows_source_keys else f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
+    clock = ["-enc_time_base", "1:1000"] if follows_source_keys else []  # FLV's; a guessed rate's would drift
     longest = round(rung.fps * SEGMENT_SECONDS * 2)
     return [
         *(
@@ -105,5 +106,6 @@ def _encoded(rung: Rung, *, follows_source_keys: bool) -> list[str]:
             "-x264-params",
             f"scenecut=0:open-gop=0:rc-lookahead={round(rung.fps * LOOKAHEAD_SECONDS)}:sync-lookahead=0:force-cfr=1",
         ),
+        *clock,
         *("-force_key_frames", keys, "-forced-idr", "1", "-video_track_timescale", str(VIDEO_TIMESCALE)),
     ]

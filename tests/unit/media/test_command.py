@@ -54,6 +54,7 @@ def test_beside_a_copy_the_sources_own_times_are_kept() -> None:
     """No new rate; where it is to be halved every other frame goes, but never a key frame."""
     (graph,) = after(built(gop_seconds=2.0), "-filter_complex")
     assert "[s0]scale=854:480" in graph
+    assert after(built(gop_seconds=2.0), "-enc_time_base") == ["1:1000"] * 3
     (graph,) = after(built(replace(HD, fps=60.0), gop_seconds=2.0), "-filter_complex")
     assert "[s0]select='isnan(prev_selected_t)+key+gte(t-prev_selected_t,0.0250)',scale=854:480" in graph
 
