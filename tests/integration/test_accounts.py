@@ -5,6 +5,7 @@ import dataclasses
 import json
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
@@ -22,7 +23,7 @@ async def site(settings: Settings) -> AsyncIterator[Site]:
         yield opened
 
 
-async def notices_of(redis: Redis, expected: int, doing: "asyncio.Future[object]") -> list[dict[str, object]]:
+async def notices_of(redis: Redis, expected: int, doing: "asyncio.Future[httpx.Response]") -> list[dict[str, object]]:
     """The notices on the accounts channel while something is done."""
     async with redis.pubsub() as told, asyncio.timeout(5):
         await told.subscribe(ACCOUNTS_CHANNEL)

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from chat.keys import room_key
-from chat.presence import Counts, PresenceWriter, read_info
+from chat.presence import Counts, PresenceWriter, stored_info
 from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.onair import put_on_air
@@ -131,7 +130,7 @@ async def test_the_owner_changes_the_title_while_live(site: Site, db: Pool, redi
     assert changed["description"] == "one\ntwo"
     assert changed["is_owner"] is True
     assert await db.fetchval("SELECT title || '/' || category FROM broadcasts") == "Café ё 👩\u200d💻/Music"
-    info = read_info(await redis.get(room_key(channel_id, "info")))
+    info = await stored_info(redis, channel_id)
     assert (info.title, info.category, info.live, info.broadcast) == (changed["title"], "Music", "live", "pid-ann")
     kept = (await owner.call("PATCH", "/channels/ann", {"category": ""})).json()
     assert (kept["title"], kept["category"], kept["description"]) == (changed["title"], "", "one\ntwo")
@@ -142,7 +141,7 @@ async def test_the_room_of_an_offline_channel_learns_its_title(site: Site, db: P
     owner = site.person()
     await owner.register("ann")
     await owner.call("PATCH", "/channels/ann", {"title": "Tomorrow"})
-    info = read_info(await redis.get(room_key(await db.fetchval("SELECT id FROM channels"), "info")))
+    info = await stored_info(redis, await db.fetchval("SELECT id FROM channels"))
     assert (info.live, info.title, info.broadcast) == ("offline", "Tomorrow", None)
 
 

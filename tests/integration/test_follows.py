@@ -41,7 +41,7 @@ async def test_following_again_keeps_the_first_day(site: Site, db: Pool) -> None
     since = await db.fetchval("SELECT created_at FROM follows")
     replies = await asyncio.gather(*(fan.call("PUT", "/channels/ann/follow") for _ in range(4)))
     assert {reply.status_code for reply in replies} == {204}
-    assert await db.fetch("SELECT created_at FROM follows") == [(since,)]
+    assert [row["created_at"] for row in await db.fetch("SELECT created_at FROM follows")] == [since]
 
 
 async def test_unfollowing(site: Site) -> None:
