@@ -31,10 +31,11 @@ export function CopyField({
       {(wiring) => (
         <div className="copy-field">
           <input
-            className="input mono"
+            className={isShown ? 'input mono' : 'input mono concealed'}
             ref={field}
-            type={isShown ? 'text' : 'password'}
+            type="text"
             autoComplete="off"
+            spellCheck={false}
             readOnly
             value={value}
             onFocus={(event) => event.target.select()}
@@ -66,11 +67,7 @@ async function copyText(text: string, field: HTMLInputElement | null): Promise<b
     // refused by the browser: the old way may still work
   }
   if (field === null) return false;
-  const type = field.type;
-  field.type = 'text'; // a password field's dots can't be copied
   field.select();
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- the only way without a secure context
-  const isCopied = document.execCommand('copy');
-  field.type = type;
-  return isCopied;
+  return document.execCommand('copy');
 }

@@ -37,7 +37,7 @@ export function PasswordForm({ oldLabel, onDone }: { oldLabel: string; onDone?: 
   return (
     <form className="stack" noValidate onSubmit={onSubmit}>
       {/* password managers want to know whose it is */}
-      <input type="hidden" name="username" autoComplete="username" value={account?.name ?? ''} readOnly />
+      <input type="text" name="username" autoComplete="username" value={account?.name ?? ''} readOnly hidden />
       <PasswordField
         label={oldLabel}
         autoComplete="current-password"

@@ -89,7 +89,7 @@ describe('DashboardPage', () => {
     await user.clear(label);
     await user.type(label, 'Laptop{Enter}');
     const dialog = await screen.findByRole('dialog', { name: 'Key “Laptop”' });
-    expect(within(dialog).getByLabelText('Stream key')).toHaveAttribute('type', 'password');
+    expect(within(dialog).getByLabelText('Stream key')).toHaveClass('concealed');
     await user.click(within(dialog).getByRole('button', { name: 'Copy the stream key' }));
     await expect(navigator.clipboard.readText()).resolves.toBe('live_secret');
     await user.click(within(dialog).getByRole('button', { name: 'I have copied it' }));

@@ -1,4 +1,4 @@
-import type { BroadcastHealth, BroadcastSource } from '../../api/types';
+import type { BroadcastHealth, BroadcastRendition, BroadcastSource } from '../../api/types';
 import { VisuallyHidden } from '../../components/VisuallyHidden';
 import { useI18n } from '../../i18n/context';
 import type { Metric, Verdict } from './verdicts';
@@ -49,7 +49,7 @@ export function Metrics({
           <ul className="renditions">
             {health.renditions.map((rendition) => (
               <li key={rendition.name}>
-                {rendition.height ? rendition.name : t('dashboard.sound')} · {kbps(rendition.kbps)}
+                {nameOf(rendition) ?? t('dashboard.sound')} · {kbps(rendition.kbps)}
               </li>
             ))}
           </ul>
@@ -57,6 +57,12 @@ export function Metrics({
       )}
     </>
   );
+}
+
+/** `720p60`, `360p`: as the player's quality menu says it; null for the one without a picture. */
+function nameOf({ height, fps }: BroadcastRendition): string | null {
+  if (!height) return null;
+  return fps && fps > 35 ? `${height}p${Math.round(fps)}` : `${height}p`;
 }
 
 const WORDS = { green: 'dashboard.healthGreen', amber: 'dashboard.healthAmber', red: 'dashboard.healthRed' } as const;

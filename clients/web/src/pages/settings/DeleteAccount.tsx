@@ -30,7 +30,7 @@ export function DeleteAccount() {
 function DeleteDialog({ onClose }: { onClose: () => void }) {
   const { t } = useI18n();
   const api = useApi();
-  const { keeper } = useSession();
+  const { account, keeper } = useSession();
   const toast = useToast();
   const navigate = useNavigate();
   const submission = useSubmit(['password']);
@@ -49,6 +49,7 @@ function DeleteDialog({ onClose }: { onClose: () => void }) {
     <Dialog title={t('settings.deleteTitle')} onClose={onClose}>
       <p>{t('settings.deleteWarning')}</p>
       <form className="stack" noValidate onSubmit={onSubmit}>
+        <input type="text" name="username" autoComplete="username" value={account?.name ?? ''} readOnly hidden />
         <PasswordField
           label={t('auth.password')}
           autoComplete="current-password"
