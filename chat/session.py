@@ -309,6 +309,7 @@ class Session:
 
     async def _publish(self, room: LiveRoom, identity: Identity, say: Say, nonce: str) -> Done | Refusal:
         """Judge and publish; a verdict that the room's newest rules overtook is passed again by those."""
+        at_least = 0
         for _ in range(STALE_TURNS):
             rules, now_ms = room.rules, int(time.time() * 1000)
             followed = await self._followed_since(room)
@@ -323,14 +324,15 @@ class Session:
                 message,
                 slow_seconds=0 if identity.is_staff else rules.slow_seconds_for(role),
                 allowance=MODERATOR if identity.is_staff else allowance_of(role),
-                judged_by=rules.version,
+                # What the room heard of was committed before, so rules read since then are as new, whatever they count.
+                judged_by=max(rules.version, at_least),
             )
             match result:
                 case Published():
                     return Done(position=result.position)
                 case Refusal():
                     return result
-                case Stale():
+                case Stale(at_least):
                     await self._hub.refresh_rules(room)
                 case _ as never:
                     assert_never(never)

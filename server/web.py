@@ -17,6 +17,8 @@ DRAIN_SPREAD_MS = 2_000
 """Sockets come back spread over this time, so that the next process is not overrun."""
 DRAIN_SECONDS = 3.0
 """Then whoever stayed is closed with RESTART."""
+SHUTDOWN_SECONDS = 10
+"""For requests that are still being answered after the drain."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -53,6 +55,7 @@ def run_web(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         lifespan="on",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",
     )

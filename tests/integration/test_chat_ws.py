@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
-from chat.keys import ACCOUNTS_CHANNEL
+from chat.keys import ACCOUNTS_CHANNEL, room_key
 from chat.presence import publish_info, room_counts
 from chat.wire import Info
 from server.auth.signing_keys import AccessTokens
@@ -166,6 +166,16 @@ async def test_an_expired_token_may_be_renewed(web: WebProcess, people: People) 
     async with chat_client(web.port) as client:
         assert (await client.hello(late))["code"] == "token_expired"
         assert (await client.hello(fan))["account"]["id"] == fan.id
+
+
+async def test_a_database_that_counts_less_than_redis_is_believed(
+    web: WebProcess, people: People, redis: Redis
+) -> None:
+    """A restored database has older rules than the room's log heard of: its rules, read anew, are the truth."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker:
+        await redis.hset(room_key(int(owner.room), "head"), "version", "99")
+        assert (await speaker.say(owner.room, "hello"))["t"] == "ack"
 
 
 async def test_info_and_counts_reach_the_room(web: WebProcess, people: People, redis: Redis) -> None:
