@@ -3,7 +3,7 @@
 export type Closing = 'come_back' | 'renew_token' | 'account_gone' | 'flood' | 'outdated' | 'refused';
 
 const BACKOFF_FIRST_MS = 500;
-const BACKOFF_MOST_MS = 30_000;
+const BACKOFF_MOST_MS = 10_000;
 
 export function closingOf(code: number): Closing {
   if (code >= 4000 && code < 4500) return 'come_back';
@@ -32,7 +32,7 @@ export function closingOf(code: number): Closing {
   }
 }
 
-/** Full jitter above a floor: between a quarter and the whole of 0.5 s, 1 s, 2 s … 30 s; `random` is in [0, 1). */
+/** Full jitter above a floor: between a quarter and the whole of 0.5 s, 1 s, 2 s … 10 s; `random` is in [0, 1). */
 export function backoffMs(attempt: number, random: number): number {
   const ceiling = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 10));
   return Math.round(ceiling * (0.25 + 0.75 * random));

@@ -131,7 +131,7 @@ function readFrame(f: Fields): ServerFrame | null {
 
 function logged(value: unknown): Logged {
   const f = asFields(value, 'logged');
-  return { offset: integer(f, 'offset'), event: event(f['event']) };
+  return { offset: integer(f, 'offset'), epoch: text(f, 'epoch', '') || null, event: event(f['event']) };
 }
 
 function event(value: unknown): Event {

@@ -6,7 +6,7 @@
 
 import { backoffMs, closingOf, type Closing } from './closing';
 import { Link, type Position, type Surroundings } from './link';
-import type { ServerFrame } from './wire';
+import type { Refused, ServerFrame } from './wire';
 
 export type Status =
   | { kind: 'connecting' }
@@ -23,13 +23,21 @@ export interface Listener {
   position: () => Position | null;
   status: (status: Status) => void;
   /** What was said and can't be: the connection has stopped for good. */
-  unsent: (nonce: string, text: string) => void;
+  unsent: (nonce: string) => void;
 }
 
 /** Said and not yet acknowledged. */
 export const UNSETTLED_MAX = 20;
+/** So often the same thing is said again before it goes back to its author. */
+const TRIES_MAX = 6;
+const REPEAT_MS = 1000;
 /** A link that lived this long was a good one: the next failure starts from the shortest pause. */
 const STEADY_MS = 10_000;
+
+interface Unsettled {
+  text: string;
+  tries: number;
+}
 
 export class ChatConnection {
   private active: Link | null = null;
@@ -39,7 +47,8 @@ export class ChatConnection {
   private isRejoining = false;
   private hasRenewed = false;
   private cancelOpening: (() => void) | null = null;
-  private readonly unsettled = new Map<string, string>();
+  private readonly unsettled = new Map<string, Unsettled>();
+  private readonly repeats = new Set<() => void>();
 
   constructor(
     private readonly room: string,
@@ -60,6 +69,8 @@ export class ChatConnection {
     this.isRunning = false;
     this.cancelOpening?.();
     this.cancelOpening = null;
+    for (const cancel of this.repeats) cancel();
+    this.repeats.clear();
     this.active?.leave();
     this.next?.leave();
     this.active = this.next = null;
@@ -69,8 +80,8 @@ export class ChatConnection {
   say(text: string): string | null {
     if (this.unsettled.size >= UNSETTLED_MAX || !this.isRunning) return null;
     const nonce = this.around.nonce();
-    this.unsettled.set(nonce, text);
-    this.transmit(nonce, text);
+    this.unsettled.set(nonce, { text, tries: 0 });
+    this.transmit(nonce);
     return nonce;
   }
 
@@ -133,13 +144,14 @@ export class ChatConnection {
       return;
     }
     if (frame.t === 'joined') this.isRejoining = false;
+    if (frame.t === 'error' && this.repeat(frame)) return;
     this.settle(frame);
     const want = this.listener.receive(frame);
     if (want !== 'nothing' && !this.isRejoining) {
       this.isRejoining = true;
       link.join(want === 'anew' ? null : this.listener.position());
     }
-    if (frame.t === 'joined') for (const [nonce, text] of [...this.unsettled]) this.transmit(nonce, text);
+    if (frame.t === 'joined') for (const nonce of [...this.unsettled.keys()]) this.transmit(nonce);
   }
 
   private promote(link: Link): void {
@@ -149,9 +161,29 @@ export class ChatConnection {
     this.listener.status({ kind: 'connected' });
   }
 
-  private transmit(nonce: string, text: string): void {
+  private transmit(nonce: string): void {
     const link = this.active;
-    if (link?.isJoined) link.send({ t: 'send', id: link.nextId(), room: this.room, nonce, text });
+    const said = this.unsettled.get(nonce);
+    if (said === undefined || !link?.isJoined) return;
+    said.tries += 1;
+    link.send({ t: 'send', id: link.nextId(), room: this.room, nonce, text: said.text });
+  }
+
+  /**
+   * Say it again under the same nonce where the server can't tell whether it was said, and where a burst of repeats
+   * after a reconnect went too fast; false: the refusal is its author's to see.
+   */
+  private repeat({ nonce, code, retry_after_ms }: Refused): boolean {
+    const said = nonce === null ? undefined : this.unsettled.get(nonce);
+    if (nonce === null || said === undefined || said.tries >= TRIES_MAX) return false;
+    if (code !== 'unavailable' && !(code === 'rate_limited' && said.tries > 1)) return false;
+    const pause = Math.max(retry_after_ms ?? 0, REPEAT_MS * 2 ** (said.tries - 1)) * (1 + this.around.random() / 2);
+    const cancel = this.around.after(pause, () => {
+      this.repeats.delete(cancel);
+      this.transmit(nonce);
+    });
+    this.repeats.add(cancel);
+    return true;
   }
 
   private settle(frame: ServerFrame): void {
@@ -189,7 +221,7 @@ export class ChatConnection {
   private giveUp(why: Closing | 'no_room'): void {
     this.stop();
     this.listener.status({ kind: 'stopped', why });
-    for (const [nonce, text] of this.unsettled) this.listener.unsent(nonce, text);
+    for (const nonce of this.unsettled.keys()) this.listener.unsent(nonce);
     this.unsettled.clear();
   }
 }

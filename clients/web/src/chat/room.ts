@@ -128,7 +128,7 @@ function pushed(state: RoomState, { epoch, offset, event }: Push): Folded {
   if (position?.epoch !== epoch) return { state, want: 'recover' };
   if (offset <= position.offset) return still(state);
   if (offset > position.offset + 1) return { state, want: 'recover' };
-  return still(settled(append({ ...state, position: { epoch, offset } }, epoch, [{ offset, event }], position.offset)));
+  return still(settled(append({ ...state, position: { epoch, offset } }, epoch, [{ offset, epoch: null, event }], position.offset)));
 }
 
 /** Fold events in, passing over those that we have. */
@@ -137,9 +137,9 @@ function append(state: RoomState, epoch: string, events: Logged[], known = state
   const held = state.held === null ? null : [...state.held];
   let next = state;
   let unseen = state.unseen;
-  for (const { offset, event } of events) {
-    if (offset <= known) continue;
-    const line = lineOf(`${epoch}:${offset}`, event);
+  for (const { offset, epoch: own, event } of events) {
+    if (own === null && offset <= known) continue;
+    const line = lineOf(`${own ?? epoch}:${offset}`, event);
     for (const list of [lines, held]) if (list !== null) redact(list, event);
     if (line !== null) {
       lines.push(line);

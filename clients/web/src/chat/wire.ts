@@ -141,6 +141,8 @@ export type Event =
 
 export interface Logged {
   offset: number;
+  /** Only where it is not the one of the frame around. */
+  epoch: string | null;
   event: Event;
 }
 
