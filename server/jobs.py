@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from server.auth.sweep import sweep_sessions
 from server.background import JobState, Part
 from server.broadcasts.reconciler import reconcile_broadcasts
 from server.broadcasts.reports import read_reports
@@ -29,6 +30,7 @@ PARTS: tuple[Part, ...] = (
     reconcile_broadcasts,
     read_reports,
     sweep_media,
+    sweep_sessions,
 )
 
 
