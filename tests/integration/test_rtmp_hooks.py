@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,17 +16,23 @@ import pytest
 from redis.asyncio import Redis
 
 from media.stream_key import key_hash
+from server.broadcasts.control import open_control
+from server.broadcasts.hook_call import parse_hook_call
 from server.db.pool import Pool
+from server.rtmp_hooks import _admit, _NotAdmittedError
 from server.settings import Settings
 from tests.services.ingest import (
     IngestPorts,
     encoder,
     files_with,
     from_another_address,
+    ingest_config,
     insisting_encoder,
     jobs,
     make_channel,
     running_ingest,
+    running_nginx,
+    running_web,
     wait_for_publisher,
 )
 from tests.services.processes import wait_until
@@ -145,6 +152,54 @@ async def test_every_refusal_looks_the_same(ingest: IngestPorts, db: Pool) -> No
         assert reply.headers["connection"] == "close", "nginx acts only once the socket closes"
     assert await broadcasts(db) == []
     assert (await ask(ingest, good)).status_code == 302
+
+
+async def test_every_refusal_takes_the_same_statements(settings: Settings, database_url: str, redis: Redis) -> None:
+    """A wrong key costs the database exactly what an unknown one does: the time tells nothing."""
+    said: list[str] = []
+
+    async def listen(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        connection.add_query_logger(lambda query: said.append(query.query))
+
+    async with asyncpg.create_pool(database_url, init=listen, min_size=1, max_size=1) as db:
+        _, revoked = await make_channel(db, "Revoked")
+        _, disabled = await make_channel(db, "Disabled")
+        _, blocked = await make_channel(db, "Blocked")
+        async with db.acquire() as connection:
+            await connection.execute("UPDATE stream_keys SET revoked_at = now() WHERE hash = $1", key_hash(revoked))
+            await connection.execute("UPDATE accounts SET disabled_at = now() WHERE name = 'Disabled'")
+            await connection.execute(
+                "UPDATE channels SET publish_blocked_until = now() + interval '1 hour' WHERE id = 3"
+            )
+        async with open_control(settings, db, redis) as control:
+            statements = {}
+            for name in ("lk_" + "u" * 43, "", "k" * 300, revoked, disabled, blocked):
+                said.clear()
+                body = f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={name}"
+                with pytest.raises(_NotAdmittedError):
+                    await _admit(control, parse_hook_call(body.encode()))
+                statements[name] = list(said)
+    unknown, *others = statements.values()
+    assert len(unknown) >= 3
+    assert all(other == unknown for other in others)
+
+
+async def test_a_hung_web_process_refuses_nobody(
+    settings: Settings, db: Pool, service_folder: Path, tmp_path: Path
+) -> None:
+    """The hook location gives the first process 200 ms, then asks the other; both ways end in an answer."""
+    ports, folder = IngestPorts.free(), service_folder / tmp_path.name
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        also = f"server 127.0.0.1:{hung.getsockname()[1]} max_fails=0;"
+        config = ingest_config(ports, folder, settings.hook_secret, also)
+        with running_web(settings, ports, tmp_path / "web.log"), running_nginx(config, folder, ports.rtmp):
+            for name in ("One", "Two", "Three"):
+                _, key = await make_channel(db, name)
+                body = f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={key}"
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    reply = await client.post(f"{ports.http_url}/hooks/publish", content=body)
+                assert reply.status_code == 302
+                assert len(reply.headers["location"]) == 18, "a bare name, as it was sent"
 
 
 async def test_only_the_ingest_reaches_the_hooks(ingest: IngestPorts, db: Pool) -> None:

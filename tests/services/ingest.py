@@ -79,12 +79,12 @@ def running_nginx(
         yield process
 
 
-def ingest_config(ports: IngestPorts, folder: Path, hook_secret: str) -> str:
+def ingest_config(ports: IngestPorts, folder: Path, hook_secret: str, more_upstreams: str = "") -> str:
     """The shipped template, filled in for a test."""
     values = {
         "RTMP_LISTEN": f"127.0.0.1:{ports.rtmp}",
         "HTTP_LISTEN": f"127.0.0.1:{ports.http}",
-        "WEB_UPSTREAMS": f"server 127.0.0.1:{ports.web} max_fails=0;",
+        "WEB_UPSTREAMS": f"server 127.0.0.1:{ports.web} max_fails=0; {more_upstreams}",
         "HOOK_SECRET": hook_secret,
         "RUN": str(folder),
         "RTMP_MODULE": RTMP_MODULE,
