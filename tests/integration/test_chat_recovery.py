@@ -6,7 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from chat.archive import archive_partition
+from chat.keys import partition
+from chat.publisher import Publisher
+from chat.wire import Author, Message
 from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
 from tests.services.chat import (
@@ -148,3 +153,29 @@ async def test_a_sanction_holds_on_every_process_at_once(pair: Pair, people: Peo
         told = await member.until(lambda frame: frame["t"] == "you", 1)
         assert told["restriction"]["code"] == "banned"
         assert (await member.say(owner.room, "hello?"))["code"] == "banned"
+
+
+async def test_pages_run_from_the_log_into_the_archive_without_a_seam(
+    pair: Pair, people: People, redis: Redis, db: Pool
+) -> None:
+    """The log holds the newest 1,000, the archive the rest; while it does not yet, the answer is `unavailable`."""
+    owner = await people.join()
+    room_id, publisher = int(owner.room), Publisher(redis)
+    for number in range(1100):
+        message = Message(f"m{number}", number, Author(owner.id, owner.name), f"m{number}")
+        await publisher.announce(room_id, message, nonce=str(number))
+    async with chat_client(pair[0].port) as reader:
+        await reader.hello()
+        joined = await reader.ask("join", room=owner.room)
+        seen, is_complete, waits = joined["events"], False, 0
+        while not is_complete:
+            page = await reader.ask("older", room=owner.room, epoch=joined["epoch"], offset=seen[0]["offset"], limit=50)
+            if page["t"] == "error":
+                assert (page["code"], page["temporary"], len(seen)) == ("unavailable", True, 1000)
+                waits += 1
+                while not (await archive_partition(redis, db, partition(room_id))).is_emptied:
+                    pass
+                continue
+            seen, is_complete = page["events"] + seen, page.get("complete", False)
+    assert [logged["event"]["text"] for logged in seen] == [f"m{number}" for number in range(1100)]
+    assert waits == 1
