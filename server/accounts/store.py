@@ -124,7 +124,7 @@ async def erase_account(connection: "Connection", account_id: int) -> int:
     )
     await connection.execute("DELETE FROM follows WHERE channel_id = $1", channel_id)
     await connection.execute(
-        "UPDATE stream_keys SET revoked_at = now(), label = '' WHERE channel_id = $1 AND revoked_at IS NULL", channel_id
+        "UPDATE stream_keys SET revoked_at = coalesce(revoked_at, now()), label = '' WHERE channel_id = $1", channel_id
     )
     return channel_id
 

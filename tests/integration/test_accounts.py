@@ -161,7 +161,9 @@ async def test_leaving_frees_the_name_and_keeps_nothing_personal(site: Site, db:
     await fan.register("bob")
     await fan.call("PUT", "/channels/ann/follow")
     await person.call("PATCH", "/channels/ann", {"title": "my life", "description": "about me"})
-    await db.execute("INSERT INTO stream_keys (channel_id, label, hash) SELECT id, 'obs', 'x' FROM channels LIMIT 1")
+    await db.execute(
+        "INSERT INTO stream_keys (channel_id, label, hash) SELECT id, 'obs', 'x' FROM channels WHERE slug = 'ann'"
+    )
     wrong = await person.call("DELETE", "/account", {"password": "wrong"})
     assert refusal(wrong) == (403, "wrong_password", "password")
     doing = asyncio.ensure_future(person.call("DELETE", "/account", {"password": PASSWORD}))
