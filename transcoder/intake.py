@@ -117,7 +117,7 @@ class Intake:
         """Top of a session's task: whatever happens, the entry is settled or left for others."""
         structlog.contextvars.bind_contextvars(broadcast=entry.job.public_id, publish=entry.job.publish_count)
         owner = f"{self._worker}/{entry.id.decode()}"
-        self._bench.pool.hold(entry.job.public_id, 0.0)
+        self._bench.pool.hold(owner, 0.0)
         try:
             ending = await self._serve_leased(entry, owner)
             jobs_total.labels(ending).inc()
@@ -130,7 +130,7 @@ class Intake:
             jobs_total.labels("error").inc()
             _log.exception("session_error")
         finally:
-            self._bench.pool.release(entry.job.public_id)
+            self._bench.pool.release(owner)
             with suppress(RedisError):
                 await asyncio.shield(self._leases.release(entry.job, owner))
 
@@ -150,7 +150,7 @@ class Intake:
         if claimed is None:
             return Ending.SUPERSEDED
         _log.info("job_claimed", generation=claimed.generation)
-        session = asyncio.create_task(Session(entry.job, claimed, self._bench).serve(), name="session body")
+        session = asyncio.create_task(Session(entry.job, claimed, self._bench, owner).serve(), name="session body")
         heartbeat = asyncio.create_task(self._keep(entry, owner), name="heartbeat")
         try:
             await asyncio.wait({session, heartbeat}, return_when=asyncio.FIRST_COMPLETED)
@@ -185,7 +185,9 @@ class Intake:
             )
 
     async def _settle(self, entry_id: bytes) -> None:
-        """The entry has served its purpose."""
+        """The entry has served its purpose, unless another worker has claimed it: then it is that one's."""
+        if not await self._redis.xpending_range(JOBS_STREAM, JOBS_GROUP, entry_id, entry_id, 1, self._worker):
+            return
         await self._redis.xack(JOBS_STREAM, JOBS_GROUP, entry_id)
         await self._redis.xdel(JOBS_STREAM, entry_id)
 

@@ -18,18 +18,18 @@ class Pool:
         """May another job be taken?  The first always may."""
         return not self._held or (self.free("") >= LEAST_CORES and len(self._held) < MAX_JOBS)
 
-    def free(self, public_id: str) -> float:
-        """What a ladder of this broadcast may cost; what it holds already counts as free."""
-        return self._cores - sum(cores for name, cores in self._held.items() if name != public_id)
+    def free(self, holder: str) -> float:
+        """What this session's ladder may cost; what it holds already counts as free."""
+        return self._cores - sum(cores for name, cores in self._held.items() if name != holder)
 
-    def hold(self, public_id: str, cores: float) -> None:
-        """Enter a broadcast, or change what it holds."""
-        self._held[public_id] = cores
+    def hold(self, holder: str, cores: float) -> None:
+        """Enter a session, or change what it holds."""
+        self._held[holder] = cores
         self._count()
 
-    def release(self, public_id: str) -> None:
-        """The broadcast is over here."""
-        self._held.pop(public_id, None)
+    def release(self, holder: str) -> None:
+        """The session is over."""
+        self._held.pop(holder, None)
         self._count()
 
     def _count(self) -> None:

@@ -81,9 +81,10 @@ class Bench:
 class Session:
     """One job from claim to end."""
 
-    def __init__(self, job: LiveJob, claimed: Claimed, bench: Bench) -> None:
+    def __init__(self, job: LiveJob, claimed: Claimed, bench: Bench, owner: str) -> None:
         self._job = job
         self._bench = bench
+        self._owner = owner
         self._reporter = Reporter(bench.redis, job, claimed.generation)
         self._packager = Packager(job.public_id, claimed, bench.store, bench.windows)
         self._watch = SourceWatch()
@@ -199,16 +200,16 @@ class Session:
         await self._start(source)
 
     async def _start(self, source: Source) -> None:
-        pool, public_id = self._bench.pool, self._job.public_id
+        pool = self._bench.pool
         gop_seconds = self._watch.fixed_gop_seconds() or self._job.known_gop_seconds
         ladder = plan(
             source,
             POLICY,
-            cores=pool.free(public_id),
+            cores=pool.free(self._owner),
             gop_seconds=gop_seconds if self._may_copy else None,
             rungs=self._packager.video_rungs or None,
         )
-        pool.hold(public_id, ladder.cores)
+        pool.hold(self._owner, ladder.cores)
         self._source = source
         anchor_ms = self._pending_since_ms
 

@@ -105,6 +105,29 @@ def _is_running(pid: int) -> bool:
         return False
 
 
+async def test_a_worker_that_wakes_after_its_lease_writes_nothing(transcoding: Transcoding) -> None:
+    """SIGSTOP, takeover, SIGCONT: the sleeper is fenced, and the entry stays the other worker's."""
+    await transcoding.enqueue()
+    with transcoding.worker("one") as worker, publishing(encoder_command(transcoding.address)):
+        before = await transcoding.live_when(has_segments(1), "a segment")
+        with transcoding.worker("two"):
+            worker.send_signal(signal.SIGSTOP)
+            taken = await transcoding.live_when(
+                lambda live: live.generation > before.generation and next_sequence(live) > next_sequence(before),
+                "a segment of the other worker",
+            )
+            worker.send_signal(signal.SIGCONT)
+
+            async def is_free() -> bool:
+                return not children_named(worker.pid, "ffmpeg")
+
+            await eventually(is_free, "the sleeper to let go")
+            live = await transcoding.live_when(has_segments(next_sequence(taken) + 1), "another segment")
+            assert live.generation == taken.generation
+            assert await transcoding.redis.xlen(jobs.JOBS_STREAM) == 1
+    assert set(discontinuities(live).values()) == {1}
+
+
 async def test_a_worker_that_is_told_to_stop_gives_its_job_back_at_once(transcoding: Transcoding) -> None:
     """SIGTERM: another worker claims within two seconds, not after the lease ran out."""
     await transcoding.enqueue()

@@ -18,8 +18,8 @@ def test_a_full_worker_leaves_jobs_to_others() -> None:
     assert pool.has_room()
 
 
-def test_a_broadcasts_own_share_is_free_to_itself() -> None:
-    """A new plan for the same broadcast replaces the old one."""
+def test_a_sessions_own_share_is_free_to_itself() -> None:
+    """A new plan replaces the old one."""
     pool = Pool(1.0)
     pool.hold("a", 0.75)
     assert pool.free("a") == 1.0
