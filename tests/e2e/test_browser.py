@@ -37,7 +37,7 @@ async def page_of(browser: Browser, stack: Stack, *, width: int = 1280, height: 
 
     def note(message: ConsoleMessage) -> None:
         # a visitor without a session asks for one: the browser reports that 401 as an error, the page does not mind
-        if message.type == "error" and "/auth/refresh" not in (message.location or {}).get("url", ""):
+        if message.type == "error" and "/auth/refresh" not in message.location["url"]:
             faults.append(f"{message.text} {message.location}")
 
     page.on("console", note)
