@@ -46,6 +46,8 @@ def assert_aligned(transcoding: Transcoding, live: Live) -> None:
         if item.kind == "video":
             starts.append([samples[0].time + samples[0].composition for samples in segments])
         assert transcoding.init(live, item.name).codec == item.codecs
+        if not any(segment.has_discontinuity for segment in window.segments):
+            assert transcoding.decoder_complaints(live, item.name) == ""
     assert all(times == starts[0] for times in starts)
 
 

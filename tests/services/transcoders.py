@@ -17,6 +17,7 @@ from media import jobs
 from media.fmp4 import Fragment, FragmentReader, Init, Sample
 from media.live import LiveWindows
 from media.window import Live
+from tests.services.encoder import ffmpeg_path
 from tests.services.processes import end
 from tests.services.waiting import eventually
 
@@ -122,6 +123,14 @@ class Transcoding:
             assert len(fragments) == len(segment.parts)
             found.append([sample for fragment in fragments for sample in fragment.samples])
         return found
+
+    def decoder_complaints(self, live: Live, rendition: str) -> str:
+        """What FFmpeg says when it decodes all listed segments; nothing, if they are sound."""
+        segments = live.windows[rendition].segments
+        folder = self.media / self.public_id / rendition
+        data = b"".join((folder / name).read_bytes() for name in (segments[0].init, *(item.name for item in segments)))
+        argv = [ffmpeg_path(), "-v", "warning", "-xerror", "-f", "mp4", "-i", "pipe:0", "-f", "null", "-"]
+        return subprocess.run(argv, input=data, capture_output=True, check=False).stderr.decode()
 
     def init(self, live: Live, rendition: str) -> Init:
         """The last segment's initialization section."""
