@@ -64,7 +64,7 @@ export class Playback {
 
   snapshot = (): PlaybackState => this.state;
 
-  /** Play this playlist from its live edge; null stops and keeps the last frame. */
+  /** Play this playlist from its live edge; null stops. */
   load(url: string | null): void {
     if (url === this.url && this.state.status !== 'failed') return;
     this.url = url;
