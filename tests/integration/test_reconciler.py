@@ -24,6 +24,7 @@ from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.ingest import (
     IngestPorts,
+    admitted,
     encoder,
     ingest_config,
     jobs,
@@ -106,7 +107,7 @@ async def test_a_lost_done_hook_and_a_restarted_ingest_interrupt(
     with running_web(settings, ports, tmp_path / "web.log"):
         async with open_control(here, db, redis) as control:
             reconciler = Reconciler(control)
-            with running_nginx(config, folder, ports.rtmp) as nginx, encoder(ports.address(key), tmp_path / "1.log"):
+            with running_nginx(config, folder, ports.rtmp) as nginx, admitted(ports, key, tmp_path / "1.log"):
                 row = await look_until(control, reconciler, lambda row: row["state"] == "starting")
                 await asyncio.to_thread(wait_for_publisher, ports, row["public_id"])
                 os.killpg(nginx.pid, signal.SIGKILL)  # a worker outlives its master
@@ -116,7 +117,7 @@ async def test_a_lost_done_hook_and_a_restarted_ingest_interrupt(
             with running_nginx(config, folder, ports.rtmp):
                 row = await look_until(control, reconciler, lambda row: row["state"] == "interrupted")
                 assert row["ended_at"] is None
-                with encoder(ports.address(key), tmp_path / "2.log"):
+                with admitted(ports, key, tmp_path / "2.log"):
                     back = await look_until(control, reconciler, lambda row: row["state"] == "starting")
                     assert (back["public_id"], back["publish_count"]) == (row["public_id"], 2)
 
@@ -184,7 +185,7 @@ async def test_a_stop_drops_the_encoder_and_keeps_it_out(
     with running_ingest(settings, service_folder / tmp_path.name) as ports:
         channel_id, key = await make_channel(db, "Maria")
         async with open_control(dataclasses.replace(settings, ingest_http_url=ports.http_url), db, redis) as control:
-            with encoder(ports.address(key), tmp_path / "1.log") as process:
+            with admitted(ports, key, tmp_path / "1.log") as process:
                 row = await look_until(control, Reconciler(control), lambda row: row["state"] == "starting")
                 await asyncio.to_thread(wait_for_publisher, ports, row["public_id"])
                 assert await stop_channel_broadcast(control, channel_id, "stopped")
@@ -207,14 +208,14 @@ async def test_an_encoder_without_a_broadcast_and_a_silent_one_are_dropped(
         _, key = await make_channel(db, "Maria")
         async with open_control(dataclasses.replace(settings, ingest_http_url=ports.http_url), db, redis) as control:
             reconciler = Reconciler(control)
-            with encoder(ports.address(key), tmp_path / "1.log") as process:
+            with admitted(ports, key, tmp_path / "1.log") as process:
                 row = await look_until(control, reconciler, lambda row: row["state"] == "starting")
                 await asyncio.to_thread(wait_for_publisher, ports, row["public_id"])
                 async with db.acquire() as connection:
                     await connection.execute("UPDATE broadcasts SET state = 'ended', ended_at = now()")
                 await look(control, reconciler)
                 await asyncio.to_thread(wait_for_end, process)
-            with encoder(ports.address(key), tmp_path / "2.log") as process:
+            with admitted(ports, key, tmp_path / "2.log") as process:
                 row = await look_until(control, reconciler, lambda row: row["state"] == "starting")
                 await asyncio.to_thread(wait_for_publisher, ports, row["public_id"])
                 process.send_signal(signal.SIGSTOP)

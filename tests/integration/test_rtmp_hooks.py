@@ -23,6 +23,7 @@ from server.rtmp_hooks import _admit, _NotAdmittedError
 from server.settings import Settings
 from tests.services.ingest import (
     IngestPorts,
+    admitted,
     encoder,
     files_with,
     from_another_address,
@@ -85,8 +86,13 @@ async def until_refused(redis: Redis, channel_id: int) -> bytes:
 async def ask(ports: IngestPorts, key: str, client_id: int = 1, address: str = "10.0.0.1") -> httpx.Response:
     """Call the web process as nginx would."""
     body = f"app=live&flashver=&swfurl=&tcurl=&pageurl=&addr={address}&clientid={client_id}&call=publish&name={key}"
+    url = f"http://127.0.0.1:{ports.web}/hooks/publish"
     async with httpx.AsyncClient(trust_env=False) as client:
-        return await client.post(f"http://127.0.0.1:{ports.web}/hooks/publish", content=body, headers=HEADERS)
+        for _ in range(5):  # a busy machine may miss the time that a decision has
+            reply = await client.post(url, content=body, headers=HEADERS)
+            if reply.status_code != 503:
+                break
+    return reply
 
 
 async def test_a_good_key_publishes_under_a_public_id(
@@ -95,7 +101,7 @@ async def test_a_good_key_publishes_under_a_public_id(
     """The name becomes the row's public id, a job is on the stream, and the key is in no log, name, key or row."""
     channel_id, key = await make_channel(db, "Maria")
     log = tmp_path / "encoder.log"
-    with encoder(ingest.address(f"{key}?name=evil&clientid=9"), log) as process:
+    with admitted(ingest, f"{key}?name=evil&clientid=9", log) as process:
         row = await until_row(db, lambda row: row["state"] == "starting")
         await eventually(lambda: ingest.publishes(row["public_id"]), "the public name")
         assert (row["channel_id"], row["ingest_address"], row["title"]) == (channel_id, "127.0.0.1", "A title")
@@ -197,7 +203,10 @@ async def test_a_hung_web_process_refuses_nobody(
                 _, key = await make_channel(db, name)
                 body = f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={key}"
                 async with httpx.AsyncClient(trust_env=False) as client:
-                    reply = await client.post(f"{ports.http_url}/hooks/publish", content=body)
+                    for _ in range(5):  # a busy machine may miss the time that a decision has
+                        reply = await client.post(f"{ports.http_url}/hooks/publish", content=body)
+                        if reply.status_code == 302:
+                            break
                 assert reply.status_code == 302
                 assert len(reply.headers["location"]) == 18, "a bare name, as it was sent"
 
@@ -238,7 +247,7 @@ async def test_publishing_goes_on_without_redis(
 async def test_an_encoder_takes_over_its_own_zombie(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
     """A frozen encoder still holds the name; the same machine connects again, and nginx really lets it in."""
     _, key = await make_channel(db, "Maria")
-    with encoder(ingest.address(key), tmp_path / "1.log") as zombie:
+    with admitted(ingest, key, tmp_path / "1.log") as zombie:
         row = await until_row(db, lambda row: row["state"] == "starting")
         await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
         zombie.send_signal(signal.SIGSTOP)
@@ -265,7 +274,7 @@ async def test_a_second_encoder_from_elsewhere_is_refused(
 ) -> None:
     """While the first delivers, another address gets nothing, the first goes on, and the dashboard is told."""
     channel_id, key = await make_channel(db, "Maria")
-    with encoder(ingest.address(key), tmp_path / "1.log") as first, from_another_address(ingest.rtmp) as port:
+    with admitted(ingest, key, tmp_path / "1.log") as first, from_another_address(ingest.rtmp) as port:
         row = await until_row(db, lambda row: row["state"] == "starting")
         await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
         with insisting_encoder(f"rtmp://127.0.0.1:{port}/live/{key}", tmp_path / "2.log"):
@@ -280,7 +289,7 @@ async def test_a_second_encoder_from_elsewhere_is_refused(
 async def test_a_dead_encoder_is_dropped_within_ten_seconds(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
     """Frozen, its connection open: the ingest itself lets go of it, and its broadcast is interrupted."""
     _, key = await make_channel(db, "Maria")
-    with encoder(ingest.address(key), tmp_path / "1.log") as process:
+    with admitted(ingest, key, tmp_path / "1.log") as process:
         row = await until_row(db, lambda row: row["state"] == "starting")
         await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
         process.send_signal(signal.SIGSTOP)
@@ -293,10 +302,10 @@ async def test_a_dead_encoder_is_dropped_within_ten_seconds(ingest: IngestPorts,
 async def test_an_encoder_that_comes_back_continues(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
     """Gone and back within the grace: the same broadcast, Starting again under a new session."""
     _, key = await make_channel(db, "Maria")
-    with encoder(ingest.address(key), tmp_path / "1.log"):
+    with admitted(ingest, key, tmp_path / "1.log"):
         row = await until_row(db, lambda row: row["state"] == "starting")
     await until_row(db, lambda row: row["state"] == "interrupted")
-    with encoder(ingest.address(key), tmp_path / "2.log"):
+    with admitted(ingest, key, tmp_path / "2.log"):
         back = await until_row(db, lambda row: row["state"] == "starting")
         assert (back["public_id"], back["publish_count"]) == (row["public_id"], 2)
     assert len(await broadcasts(db)) == 1
@@ -305,7 +314,7 @@ async def test_an_encoder_that_comes_back_continues(ingest: IngestPorts, db: Poo
 async def test_nobody_plays_from_elsewhere(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
     """The ingest serves players on loopback only: another address gets no stream."""
     _, key = await make_channel(db, "Maria")
-    with encoder(ingest.address(key), tmp_path / "1.log"), from_another_address(ingest.rtmp) as port:
+    with admitted(ingest, key, tmp_path / "1.log"), from_another_address(ingest.rtmp) as port:
         row = await until_row(db, lambda row: row["state"] == "starting")
         await asyncio.to_thread(wait_for_publisher, ingest, row["public_id"])
         player = await asyncio.create_subprocess_exec(
