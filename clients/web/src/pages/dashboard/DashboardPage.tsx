@@ -16,6 +16,8 @@ import { ObsSteps } from './ObsSteps';
 import './dashboard.css';
 
 const REFRESH_MS = 2000;
+/** When a key was last used changes with every stream. */
+const KEYS_REFRESH_MS = 20_000;
 
 /** The streamer's own page: how it goes, what it is about, the keys, and how to begin. */
 export default function DashboardPage() {
@@ -32,7 +34,7 @@ function Dashboard({ account }: { account: Account }) {
   const loadKeys = useCallback((signal: AbortSignal) => api.keys.list(slug, signal), [api, slug]);
   const loadChannel = useCallback((signal: AbortSignal) => api.channels.read(slug, signal), [api, slug]);
   const health = usePolled(loadHealth, REFRESH_MS);
-  const keys = usePolled(loadKeys, 0);
+  const keys = usePolled(loadKeys, KEYS_REFRESH_MS);
   const channel = usePolled(loadChannel, 0);
   const openChat = () => window.open(`/${slug}/chat`, 'leams-chat', 'popup,width=420,height=720');
 
