@@ -35,6 +35,9 @@ export interface PlayerProps {
   onTheatre: () => void;
 }
 
+/** media-chrome's word for what does not fade with the controls: sentences must stay. */
+const STAYS = { noautohide: '' };
+
 export function Player({ live, seen, name, poster, isTheatre, onTheatre }: PlayerProps) {
   const { t, language } = useI18n();
   const toast = useToast();
@@ -74,7 +77,7 @@ export function Player({ live, seen, name, poster, isTheatre, onTheatre }: Playe
         {/* live captions come with the stream or not at all */}
         {/* eslint-disable-next-line jsx-a11y/media-has-caption */}
         <video slot="media" ref={attach} playsInline poster={poster ?? undefined} />
-        <div slot="centered-chrome" className="player-over">
+        <div slot="centered-chrome" className="player-over" {...STAYS}>
           <Overlay
             live={seen}
             state={state}
@@ -85,14 +88,14 @@ export function Player({ live, seen, name, poster, isTheatre, onTheatre }: Playe
           />
         </div>
         {state.isSilenced && isOn && (
-          <div slot="top-chrome" className="player-top">
+          <div slot="top-chrome" className="player-top" {...STAYS}>
             <Button variant="primary" className="player-unmute" onClick={() => playback?.unmute()}>
               {t('watch.unmute')}
             </Button>
           </div>
         )}
         {hasStats && playback !== null && isOn && (
-          <div slot="middle-chrome" className="player-middle">
+          <div slot="middle-chrome" className="player-middle" {...STAYS}>
             <Stats playback={playback} state={state} onClose={() => setStats(false)} />
           </div>
         )}
