@@ -175,6 +175,9 @@ async def run_lines(chat: ChatClient, out: TextIO, *, as_json: bool, speak_from:
         except ChatClosedError as closed:
             print(closed, file=sys.stderr)
             return 3
+        except BrokenPipeError:
+            # whoever read our lines has gone; what is still buffered can go nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         finally:
             if speaking:
                 speaking.cancel()

@@ -31,6 +31,10 @@ PROGRESS_SECONDS: Final = 2.0
 Say = Callable[[str], None]
 
 
+VERSIONS_OUTRUN = 1_000_000
+"""More changes of one room's rules than can have happened since any backup."""
+
+
 class ToolError(Exception):
     """A program of Postgres is missing or failed."""
 
@@ -97,6 +101,18 @@ def read_backup(database_url: str, file: Path, say: Say) -> None:
         command = [_program("pg_restore"), "--clean", "--if-exists", "--no-owner", "--no-privileges"]
         command += ["--single-transaction", "--exit-on-error", "--dbname=", str(dump)]
         _run(command, database_url, lambda: "still restoring", say)
+
+
+async def outrun_room_versions(connection: "Connection") -> None:
+    """Put every room's rules ahead of what Redis may remember from after the backup.
+
+    Redis refuses messages that were judged by older rules than it has heard of; a room would be mute for ever.
+    """
+    await connection.execute(
+        "INSERT INTO room_rules (channel_id, version) SELECT id, $1 FROM channels"
+        " ON CONFLICT (channel_id) DO UPDATE SET version = room_rules.version + $1",
+        VERSIONS_OUTRUN,
+    )
 
 
 def revision_of(file: Path) -> str:

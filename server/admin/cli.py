@@ -18,7 +18,7 @@ from media.stream_key import RANDOM_BYTES, key_hash, mint
 from server.accounts.ending import announce_account_ended
 from server.accounts.rules import parse_name
 from server.accounts.store import AccountRow, account_by_name, new_account, set_password
-from server.admin.backup import ToolError, read_backup, require_restorable, write_backup
+from server.admin.backup import ToolError, outrun_room_versions, read_backup, require_restorable, write_backup
 from server.auth.passwords import hash_password
 from server.auth.sessions import Ended, end_sessions
 from server.channels.keys_store import add_key
@@ -204,6 +204,12 @@ def restore(settings: "Settings", file: Path, *, replace: bool) -> None:
 
     asyncio.run(require())
     read_backup(settings.database_url, file, _say)
+
+    async def catch_up() -> None:
+        async with _database(settings) as connection:
+            await outrun_room_versions(connection)
+
+    asyncio.run(catch_up())
     _say("restored; everybody's sessions are those of the backup, media are as the store holds them")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from server.admin.backup import FORMAT, connection_environment
+from server.admin.backup import FORMAT, VERSIONS_OUTRUN, connection_environment
 from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.operator import admin
@@ -44,6 +44,10 @@ async def test_what_was_saved_comes_back(settings: Settings, tmp_path: Path) -> 
         assert (await same.call("GET", "/account")).status_code == 200
         assert (await same.call("GET", "/channels/bob")).status_code == 404
         await site.person().register("carl")
+    connection = await asyncpg.connect(settings.database_url)
+    versions = await connection.fetch("SELECT version FROM room_rules")
+    await connection.close()
+    assert versions[0]["version"] >= VERSIONS_OUTRUN, "a room must not be mute because Redis remembers newer rules"
 
 
 async def test_an_empty_database_takes_a_backup(settings: Settings, tmp_path: Path) -> None:
