@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from media.broadcast import Session
@@ -17,6 +18,7 @@ from tests.services.ingest import (
     IngestPorts,
     encoder,
     files_with,
+    from_another_address,
     ingest_config,
     running_nginx,
     wait_for_end,
@@ -241,6 +243,19 @@ def test_a_hook_that_is_away_lets_nobody_in(folder: Path, tmp_path: Path) -> Non
         wait_for_end(process)
         assert ports.streams() == {}
     assert files_with(folder, KEY) == []
+
+
+def test_hooks_are_called_by_the_ingest_alone(folder: Path) -> None:
+    """Another address gets neither a hook, nor the page, nor the control door; the ingest's own reaches the proxy."""
+    ports = IngestPorts.free()
+    with (
+        running_nginx(ingest_config(ports, folder, "secret"), folder, ports.rtmp),
+        from_another_address(ports.http) as port,
+        httpx.Client(trust_env=False) as client,
+    ):
+        for path in ("/hooks/publish", "/stat", "/control/drop/publisher?app=live&name=a"):
+            assert client.post(f"http://127.0.0.1:{port}{path}").status_code == 403
+        assert client.post(f"{ports.http_url}/hooks/publish").status_code == 502, "no web process is there"
 
 
 def test_a_connection_that_says_nothing_is_closed(folder: Path) -> None:
