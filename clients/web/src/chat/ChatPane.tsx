@@ -1,6 +1,5 @@
 import { useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useI18n } from '../i18n/context';
-import { Announcer } from './Announcer';
 import { Composer, type ComposerHandle } from './Composer';
 import { ConnectionLine } from './ConnectionLine';
 import { LineList } from './LineList';
@@ -40,7 +39,6 @@ export function ChatPane({ store, view, tools }: { store: ChatStore; view: ChatV
       </header>
       <ConnectionLine status={status} hasJoined={room.hasJoined} />
       <LineList store={store} room={room} reader={reader} />
-      <Announcer lines={room.lines} />
       {card !== null && (
         <UserCard
           author={card.author}

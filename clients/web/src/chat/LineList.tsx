@@ -80,7 +80,9 @@ export function LineList({ store, room, reader }: { store: ChatStore; room: Room
         ref={box}
         className="chat-scroll"
         role="log"
-        aria-live="off"
+        // scrolling up draws old lines again, which nobody wants to hear
+        aria-live={isHeld ? 'off' : 'polite'}
+        aria-relevant="additions"
         aria-label={t('chat.log')}
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         tabIndex={0}
