@@ -15,7 +15,6 @@ from enum import StrEnum
 from io import FileIO
 
 import structlog
-from redis.exceptions import RedisError
 
 from media.command import PROGRESS, THUMBNAIL, command
 from media.fmp4 import FragmentError, FragmentReader, Init
@@ -48,7 +47,7 @@ class RunEnd(StrEnum):
     MISCUT = "miscut"
     """Its output can't be cut into segments: key frames of a copied rung, or boxes we don't know."""
     STORE = "store"
-    """Store or Redis stayed away."""
+    """The store stayed away."""
     FENCED = "fenced"
     """Another worker has the broadcast, or it has ended."""
 
@@ -124,7 +123,7 @@ class Run:
             self.end = RunEnd.MISCUT
         except* FencedError:
             self.end = RunEnd.FENCED
-        except* (RedisError, OSError) as group:
+        except* OSError as group:
             _log.warning("run_without_store", errors=[type(error).__name__ for error in group.exceptions])
             self.end = RunEnd.STORE
 

@@ -26,6 +26,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 T = TypeVar("T")
 
 TRIES = 6
+ANNOUNCE_SECONDS = 1.0
+"""Less than a segment: a Redis that hangs must not hold FFmpeg up."""
 CONTAINER_SHARE = 1.05
 """Boxes around the samples: about 24 bytes a sample and 100 a part."""
 AUDIO_GROUP = "audio"
@@ -49,6 +51,7 @@ class Packager:
         self._run = 0
         self._init = ""
         self._anchor_ms = 0
+        self._announced: dict[str, MediaWindow] = {}
 
     @property
     def video_rungs(self) -> int | None:
@@ -84,12 +87,12 @@ class Packager:
                 )
         self._windows = {name: resume(window) for name, window in self._windows.items()}
 
-    async def publish(self, cuts: Mapping[str, SegmentCut]) -> None:
-        """One segment of all renditions.
+    async def publish(self, cuts: Mapping[str, SegmentCut]) -> bool:
+        """One segment of all renditions; False while Redis is away: then the next segment's write says this one too.
 
         Raises:
             FencedError: we are no longer the writer.
-            OSError, RedisError: store or Redis stayed away.
+            OSError: the store stayed away.
         """
         started = time.monotonic()
         grown: dict[str, MediaWindow] = {}
@@ -98,14 +101,33 @@ class Packager:
             segment = self._segment(cut, window.next_sequence)
             await self._put(name, segment.name, cut.data)
             grown[name] = append(window, segment)
-        outcome = await _persist(
-            lambda: self._live_windows.publish(self._public_id, self._generation, grown, self._renditions)
-        )
-        if outcome != "written":
-            raise FencedError(outcome)
         self._windows.update(grown)
         self._end_ms = max(_end_ms(window) for window in grown.values())
+        is_public = await self.announce()
         segment_write_seconds.observe(time.monotonic() - started)
+        return is_public
+
+    async def announce(self) -> bool:
+        """Write the windows as they are, if there is anything new; False while Redis is away.
+
+        Raises:
+            FencedError: we are no longer the writer.
+        """
+        listed = {item.name: self._windows[item.name] for item in self._renditions}
+        if listed == self._announced:
+            return True
+        try:
+            outcome = await asyncio.wait_for(
+                self._live_windows.publish(self._public_id, self._generation, listed, self._renditions),
+                ANNOUNCE_SECONDS,
+            )
+        except (RedisError, TimeoutError) as error:
+            _log.warning("window_not_written", error=type(error).__name__)
+            return False
+        if outcome != "written":
+            raise FencedError(outcome)
+        self._announced = listed
+        return True
 
     async def _put(self, rendition: str, file: str, data: bytes) -> None:
         await _persist(lambda: self._store.put(f"{self._public_id}/{rendition}/{file}", data))
@@ -164,11 +186,11 @@ def _renditions(plan: Plan, inits: Mapping[str, Init]) -> tuple[Rendition, ...]:
 
 
 async def _persist(act: Callable[[], Awaitable[T]]) -> T:
-    """Try a write a few times over about six seconds: a restarting Redis or a full disk that is being cleared."""
+    """Try a write to the store a few times over about five seconds."""
     for attempt in range(TRIES - 1):
         try:
             return await act()
-        except (OSError, RedisError) as error:
+        except OSError as error:
             _log.warning("media_write_failed", attempt=attempt, error=type(error).__name__)
             await asyncio.sleep(random.uniform(0.5, 1.0) * min(2.0, 0.2 * 2**attempt))  # noqa: S311  # jitter
     return await act()

@@ -40,6 +40,7 @@ CHANGE_SHOWN_SECONDS = 60.0
 MAX_RESTARTS = 6
 RESTART_SPAN_SECONDS = 60.0
 MAX_PENDING = 1_500
+LAST_TRIES = 5
 POLICY = Policy()
 
 _CHANGES = {
@@ -106,6 +107,7 @@ class Session:
         try:
             await self._play()
             await self._stop_run(RunEnd.ENDED)
+            await self._settle_windows()
             await self._reporter.gone()
         except _FailedError as failure:
             self._log.warning("session_failed", code=failure.code)
@@ -230,8 +232,8 @@ class Session:
         await self._reporter.probed(source, self._watch.health())
 
     async def _publish(self, cuts: Mapping[str, SegmentCut]) -> None:
-        await self._packager.publish(cuts)
-        if not self._has_first:
+        is_public = await self._packager.publish(cuts)
+        if is_public and not self._has_first:
             self._has_first = True
             seconds = await self._reporter.first_segment()
             first_segment_seconds.observe(seconds)
@@ -257,6 +259,13 @@ class Session:
             run, self._run, self._feed = self._run, None, None
             if await run.finish() is RunEnd.FENCED and otherwise is not RunEnd.FENCED:
                 raise FencedError
+
+    async def _settle_windows(self) -> None:
+        """No segment follows whose write would say the last one too: say it now, for as long as a restart of Redis."""
+        for _ in range(LAST_TRIES):
+            if await self._packager.announce():
+                return
+            await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311  # jitter
 
     async def _look_after_run(self) -> None:
         if self._run is not None and self._run.end is not None:

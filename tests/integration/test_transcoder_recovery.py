@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from media import jobs
 from media.window import Live
 from tests.services.bare_ingest import bare_ingest
 from tests.services.encoder import encoder_command, publishing
+from tests.services.processes import listens, running
 from tests.services.transcoders import Transcoding, children_named, discontinuities, has_segments, signal_all
 from tests.services.waiting import eventually
 from transcoder.intake import MAX_DELIVERIES
+from workbench.machine import free_port, give_to_user
+from workbench.redis import redis_command
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +210,35 @@ async def test_a_job_that_no_worker_can_serve_is_given_up(transcoding: Transcodi
 
         await eventually(settled, "both jobs to be settled", 8)
     assert await redis.xlen(jobs.REPORTS_STREAM) == 0
+
+
+async def test_a_redis_that_comes_back_learns_what_it_missed(
+    pull_url: str, service_folder: Path, tmp_path: Path
+) -> None:
+    """Redis killed and started again: FFmpeg never stops, no segment is lost, no DISCONTINUITY."""
+    folder, port = service_folder / "own-redis", free_port()
+    folder.mkdir()
+    give_to_user(folder)
+    url = f"redis://127.0.0.1:{port}/0"
+    own_redis = partial(
+        running, redis_command(folder, port), folder / "redis.log", lambda: listens(port), drop_root=True
+    )
+    async with Redis.from_url(url, protocol=3) as client:
+        transcoding = Transcoding(client, url, pull_url, tmp_path / "media", public_id="redisaway")
+        with transcoding.worker("one"):  # noqa: SIM117  # the worker outlives the first Redis
+            with own_redis() as server, publishing(encoder_command(transcoding.address)) as encoder:
+                await transcoding.enqueue()
+                before = await transcoding.live_when(has_segments(2), "two segments")
+                server.kill()
+                server.wait()
+                count = len(list((transcoding.media / "redisaway/v1").iterdir()))
+
+                async def has_written_on() -> bool:
+                    return len(list((transcoding.media / "redisaway/v1").iterdir())) >= count + 2
+
+                await eventually(has_written_on, "segments without Redis")
+                with own_redis():
+                    live = await transcoding.live_when(has_segments(next_sequence(before) + 3), "all segments", 10)
+                    assert encoder.poll() is None
+    assert set(discontinuities(live).values()) == {0}
+    assert live.generation == before.generation

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from media import jobs
 from media.fmp4 import Fragment, FragmentReader, Init, Sample
@@ -106,8 +107,10 @@ class Transcoding:
         """The windows once `holds`."""
 
         async def look() -> Live | None:
-            live = await self.live()
-            return live if live and holds(live) else None
+            with suppress(RedisError):  # it may just be coming back
+                live = await self.live()
+                return live if live and holds(live) else None
+            return None
 
         return await eventually(look, what, seconds)
 
