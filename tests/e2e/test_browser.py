@@ -84,6 +84,7 @@ async def test_watching_chatting_and_moderating(
             await expect(moderator.get_by_text("hello from the phone")).to_be_visible()
             await say(moderator, "good evening")
             await expect(viewer.get_by_text("good evening")).to_be_visible()
+            await moderator.emulate_media(color_scheme="dark")
             await moderator.screenshot(path=ROOT / "var/screenshot.png")
 
             await command(stack, person, slug, f"/mod {moderator_name}")
@@ -115,11 +116,13 @@ async def test_a_streamer_finds_the_key_and_sees_the_encoder(stack: Stack, brows
     async with page_of(browser, stack) as page:
         await register(page)
         await page.goto("/dashboard")
-        await page.get_by_label(re.compile("label", re.IGNORECASE)).first.fill("my camera")
+        await page.get_by_role("button", name="New key").click()
+        await page.get_by_label("Name of the key").fill("my camera")
         await page.keyboard.press("Enter")
-        secret = page.get_by_text(re.compile(r"^lk_[0-9A-Za-z]+$")).or_(page.locator("input[value^='lk_']")).first
-        await expect(secret).to_be_visible()
-        key = await secret.evaluate("node => node.value ?? node.textContent")
+        secret = page.get_by_label("Stream key", exact=True)
+        await expect(secret).to_have_value(re.compile(r"^lk_[0-9A-Za-z]+$"))
+        key = await secret.input_value()
+        await page.get_by_role("button", name="I have copied it").click()
         with stack.publishing(key):
             await expect(page.get_by_text(re.compile(r"640\s*\W\s*360")).first).to_be_visible(timeout=20_000)
             await page.reload()
