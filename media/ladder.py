@@ -15,10 +15,13 @@ AUDIO = "audio"
 AUDIO_KBPS = 128
 AUDIO_RATE_HZ = 48_000
 SEGMENT_SECONDS = 2.0
+LEAST_GOP_SECONDS = 0.1
 CLOSEST_HEIGHTS = 0.76
 CLOSEST_RATES = 0.65
 """Rungs nearer to each other than this give a player no choice."""
 LEAST_KBPS = 64
+MOST_FPS = 60.5
+"""Players take at most 60 frames a second (Apple's authoring rule 1.19)."""
 GOP_TOLERANCE_SECONDS = 0.1
 """Encoders round to frames: 2.02 s still counts as 2 s."""
 
@@ -105,10 +108,13 @@ def plan(
 
 def _can_copy(source: Source, gop_seconds: float | None) -> bool:
     """Only whole GOPs fit segments: the proven distance must divide the segment's length."""
-    if not source.is_copyable or gop_seconds is None or gop_seconds > SEGMENT_SECONDS + GOP_TOLERANCE_SECONDS:
+    if not source.is_copyable or source.fps > MOST_FPS:
         return False
-    times = round(SEGMENT_SECONDS / gop_seconds) if gop_seconds > 0 else 0
-    return times > 0 and abs(times * gop_seconds - SEGMENT_SECONDS) <= GOP_TOLERANCE_SECONDS
+    longest = SEGMENT_SECONDS + GOP_TOLERANCE_SECONDS
+    if gop_seconds is None or not LEAST_GOP_SECONDS <= gop_seconds <= longest:
+        return False
+    times = round(SEGMENT_SECONDS / gop_seconds)
+    return abs(times * gop_seconds - SEGMENT_SECONDS) <= GOP_TOLERANCE_SECONDS
 
 
 def _top(source: Source, policy: Policy, *, is_copied: bool) -> Rung:
@@ -169,8 +175,7 @@ def _kbps(policy: Policy, height: int, fps: float) -> int:
 
 
 def _capped(fps: float) -> float:
-    """Players take at most 60 frames a second (Apple's authoring rule 1.19)."""
-    return fps if fps <= 60.5 else fps / 2 if fps <= 121 else 60.0
+    return fps if fps <= MOST_FPS else fps / 2 if fps <= 121 else 60.0
 
 
 def _halved(fps: float) -> float:
@@ -202,10 +207,8 @@ def _exactly(candidates: list[Rung], rungs: int) -> list[Rung]:
     chosen = candidates[:1] + candidates[1:][max(0, len(candidates) - rungs) :] if rungs > 1 else candidates[:1]
     while len(chosen) < rungs:
         last = chosen[-1]
-        if last.is_copied:
-            chosen.append(
-                replace(chosen[-1], is_copied=False, preset="ultrafast", kbps=max(LEAST_KBPS, last.kbps // 2))
-            )
-        else:
-            chosen.append(replace(last, kbps=max(LEAST_KBPS, last.kbps * 2 // 3)))
+        if last.is_copied:  # encoded pictures have even sides
+            width, height = last.width // 2 * 2, last.height // 2 * 2
+            last = replace(last, width=width, height=height, is_copied=False, preset="ultrafast")
+        chosen.append(replace(last, kbps=max(LEAST_KBPS, last.kbps * 2 // 3)))
     return chosen

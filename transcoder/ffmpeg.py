@@ -68,7 +68,7 @@ class _EndError(Exception):
 
 
 class Run:
-    """Start it, offer it bytes, and look at `end` now and then."""
+    """Start it, offer it bytes, look whether it is over now and then, and `finish` or `abort` it in the end."""
 
     def __init__(self, ffmpeg: str, plan: Plan, outlets: Outlets) -> None:
         self._ffmpeg = ffmpeg
@@ -85,6 +85,11 @@ class Run:
         self.progress = Progress(0.0, 0.0)
         self.end: RunEnd | None = None
         self._task = asyncio.create_task(self._run(), name="ffmpeg run")
+
+    @property
+    def is_over(self) -> bool:
+        """Has it ended, by itself or by a fault?"""
+        return self._task.done()
 
     def offer(self, data: bytes) -> bool:
         """Queue input; False when the queue is full: the run is of no further use."""

@@ -105,20 +105,24 @@ class Session:
     async def serve(self) -> Ending:
         """Transcode until the stream is gone, can't be transcoded, or somebody else has it; reports the first two."""
         try:
-            await self._play()
-            await self._stop_run(RunEnd.ENDED)
-            await self._settle_windows()
-            await self._reporter.gone()
-        except _FailedError as failure:
-            self._log.warning("session_failed", code=failure.code)
-            await self._stop_run(RunEnd.ENDED)
-            await self._reporter.failed(failure.code, failure.message)
-            return Ending.FAILED
+            return await self._serve()
         except FencedError:
             return Ending.SUPERSEDED
         finally:
             if self._run is not None:
                 await asyncio.shield(self._run.abort(RunEnd.ENDED))
+
+    async def _serve(self) -> Ending:
+        try:
+            await self._play()
+        except _FailedError as failure:
+            self._log.warning("session_failed", code=failure.code)
+            await self._stop_run()
+            await self._reporter.failed(failure.code, failure.message)
+            return Ending.FAILED
+        await self._stop_run()
+        await self._settle_windows()
+        await self._reporter.gone()
         return Ending.GONE
 
     # -- the tap --
@@ -251,13 +255,13 @@ class Session:
         self._change = (time.monotonic(), Warned(change, _CHANGES[change], "info"))
         self._pending = []
         self._may_copy = True
-        await self._stop_run(RunEnd.ENDED)
+        await self._stop_run()
 
-    async def _stop_run(self, otherwise: RunEnd) -> None:
+    async def _stop_run(self) -> None:
         """Let the run write what it has."""
         if self._run is not None:
             run, self._run, self._feed = self._run, None, None
-            if await run.finish() is RunEnd.FENCED and otherwise is not RunEnd.FENCED:
+            if await run.finish() is RunEnd.FENCED:
                 raise FencedError
 
     async def _settle_windows(self) -> None:
@@ -268,8 +272,8 @@ class Session:
             await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311  # jitter
 
     async def _look_after_run(self) -> None:
-        if self._run is not None and self._run.end is not None:
-            await self._restart(await self._run.abort(self._run.end))
+        if self._run is not None and self._run.is_over:
+            await self._restart(await self._run.abort(RunEnd.DIED))
 
     async def _restart(self, end: RunEnd) -> None:
         """The run is over although the stream goes on: begin anew at the next key frame, not too often."""

@@ -51,7 +51,8 @@ def test_the_top_is_copied_where_whole_gops_fit_a_segment(gop_seconds: float | N
 
 
 def test_a_format_that_players_do_not_take_is_never_copied() -> None:
-    """10 bit, 4:4:4 or interlaced, whatever its key frames."""
+    """10 bit, 4:4:4, interlaced or faster than 60 a second, whatever its key frames."""
+    assert not plan(replace(HD, fps=120.0), POLICY, cores=1.7, gop_seconds=2.0).video[0].is_copied
     assert not plan(replace(HD, is_copyable=False), POLICY, cores=1.7, gop_seconds=2.0).video[0].is_copied
 
 
