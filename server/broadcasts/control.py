@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
+import asyncpg
 import msgspec
 import structlog
 from redis.asyncio import Redis
@@ -180,14 +181,25 @@ async def enqueue(control: Control, row: BroadcastRow) -> None:
     Raises:
         RedisError: it isn't there.
     """
-    known = (row.source or {}).get("keyframe_seconds")
     job = LiveJob(
         public_id=row.broadcast.public_id,
         publish_count=row.broadcast.publish_count,
         enqueued_ms=int(time.time() * 1000),
-        known_gop_seconds=known if isinstance(known, int | float) else None,
+        known_gop_seconds=await _known_gop_seconds(control, row),
     )
     await control.redis.xadd(JOBS_STREAM, {FIELD: encode(job)}, maxlen=STREAM_ENTRIES_MAX, approximate=True)
+
+
+async def _known_gop_seconds(control: Control, row: BroadcastRow) -> float | None:
+    """What this broadcast or the key's last one proved; None costs a re-encoded top rung, never a broadcast."""
+    known = (row.source or {}).get("keyframe_seconds")
+    if isinstance(known, int | float) and known > 0:
+        return known
+    try:
+        async with asyncio.timeout(_SEEN_TIMEOUT_SECONDS), control.db.acquire() as connection:
+            return await store.earlier_keyframe_seconds(connection, row)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        return None
 
 
 async def holder_of(control: Control, public_id: str) -> Holder:

@@ -195,6 +195,18 @@ async def save_source(connection: "Connection", row_id: int, source: dict[str, A
     await connection.execute("UPDATE broadcasts SET source = $2 WHERE id = $1", row_id, source)
 
 
+async def earlier_keyframe_seconds(connection: "Connection", row: BroadcastRow) -> float | None:
+    """The key-frame distance that the last broadcast on the same stream key ended with: one key, one encoder."""
+    value: float | None = await connection.fetchval(
+        "SELECT (source->>'keyframe_seconds')::float8 FROM broadcasts"
+        " WHERE channel_id = $1 AND stream_key_id = $2 AND id < $3 ORDER BY id DESC LIMIT 1",
+        row.channel_id,
+        row.stream_key_id,
+        row.id,
+    )
+    return value
+
+
 async def ends_of(connection: "Connection", public_ids: list[str]) -> dict[str, float | None]:
     """When each of these broadcasts ended, None for one that is open; those without a row are left out."""
     rows = await connection.fetch(

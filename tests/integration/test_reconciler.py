@@ -16,8 +16,15 @@ from chat.presence import stored_info
 from media.broadcast import Session
 from media.jobs import FIELD, REPORTS_STREAM, Failed, FirstSegment, Gone, Health, LiveReport, Probed, Source, encode
 from media.live import LiveWindows
-from server.broadcasts import reports
-from server.broadcasts.control import Control, last_refused, open_control, stop_broadcast, stop_channel_broadcast
+from server.broadcasts import reports, store
+from server.broadcasts.control import (
+    Control,
+    enqueue,
+    last_refused,
+    open_control,
+    stop_broadcast,
+    stop_channel_broadcast,
+)
 from server.broadcasts.ingest import Ingest, open_ingest
 from server.broadcasts.reconciler import Reconciler
 from server.db.pool import Pool
@@ -292,3 +299,18 @@ async def test_the_ingest_door_reports_what_it_can(settings: Settings) -> None:
         assert isinstance(ingest, Ingest)
         with pytest.raises(Exception, match="control door"):
             await ingest.drop("a", Session("1", "10.0.0.1"))
+
+
+async def test_a_job_carries_what_the_keys_last_broadcast_proved(away: Control, db: Pool, redis: Redis) -> None:
+    """The same key is the same encoder: its key-frame distance is known before its first picture."""
+    channel_id, _ = await make_channel(db, "Maria")
+    earlier = await insert(db, channel_id, "ended", ago_seconds=600, public_id="0123456789abcdef00")
+    async with db.acquire() as connection:
+        told = {"keyframe_seconds": 2.0}
+        await connection.execute("UPDATE broadcasts SET source = $2 WHERE public_id = $1", earlier, told)
+        row = await store.open_broadcast(connection, await insert(db, channel_id, "starting"))
+    assert row is not None
+    await enqueue(away, row)
+    assert [job.known_gop_seconds for job in await jobs(redis)] == [2.0]
+    await enqueue(away, dataclasses.replace(row, source={"keyframe_seconds": 1.0}))
+    assert [job.known_gop_seconds for job in await jobs(redis)] == [2.0, 1.0], "this broadcast's own counts first"
