@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 MIME_TYPES = Path("/etc/nginx/mime.types")
 WEBS = ("web_1", "web_2")
+TRANSCODING_SHARE = 0.85
 TRANSCODERS = ("transcoder_1", "transcoder_2")
 
 
@@ -46,6 +47,8 @@ class Topology:
             "LEAMS_INGEST_HTTP_URL": f"http://{loopback}:{port('ingest_http')}",
             "LEAMS_HOOK_SECRET": hook_secret,
             "MEDIA_STORE": (var / "media").as_uri(),
+            # each worker plans its ladders for its own share of the machine
+            "LEAMS_TRANSCODER_CORES": os.environ.get("LEAMS_TRANSCODER_CORES") or f"{cores_per_transcoder():.2f}",
         }
 
     def stores(self) -> list[Program]:
@@ -170,6 +173,11 @@ def _http_ok(url: str) -> Ready:
                 return False
 
     return answers
+
+
+def cores_per_transcoder() -> float:
+    """What the servers and the encoder beside them leave, shared by the workers."""
+    return max(0.5, TRANSCODING_SHARE * len(os.sched_getaffinity(0)) / len(TRANSCODERS))
 
 
 async def prepare_database(topology: Topology) -> None:
