@@ -15,7 +15,7 @@ RUN apt-get update \
     && useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin leams \
     && install -d -o leams -g leams /run/leams
 WORKDIR /app
-COPY workbench/__init__.py workbench/nginx.py ./workbench/
+COPY workbench/__init__.py workbench/nginx.py workbench/nginx_container.py ./workbench/
 COPY nginx ./nginx
 COPY docker/nginx.sh ./docker/nginx.sh
 COPY --from=web /web/dist ./dist

@@ -24,6 +24,8 @@ class Settings:
     media_max_bytes: int
     web_host: str
     web_port: int
+    trusted: str
+    """The edge's address or network: only from there is a client's address and scheme believed."""
     metrics_host: str
     metrics_port: int
     hook_secret: str
@@ -51,6 +53,7 @@ class Settings:
             media_max_bytes=int(read.number("LEAMS_MEDIA_MAX_GB", 10, 0.1, 1_000_000) * 1_000_000_000),
             web_host=read.text("LEAMS_WEB_HOST", "127.0.0.1"),
             web_port=read.integer("LEAMS_WEB_PORT", 8101, 0, 65535),
+            trusted=read.text("LEAMS_TRUSTED", "127.0.0.1"),
             metrics_host=read.text("LEAMS_METRICS_HOST", "127.0.0.1"),
             metrics_port=read.integer("LEAMS_METRICS_PORT", 9101, 0, 65535),
             hook_secret=read.text("LEAMS_HOOK_SECRET"),

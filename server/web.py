@@ -57,7 +57,7 @@ def run_web(settings: Settings) -> None:
         lifespan="on",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         proxy_headers=True,
-        forwarded_allow_ips="127.0.0.1",
+        forwarded_allow_ips=settings.trusted,
     )
     with metrics_server(settings.metrics_host, settings.metrics_port):
         DrainingServer(config).run()
