@@ -23,6 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from chat.ending import end
 from chat.keys import ACCOUNTS_CHANNEL, probe_channel, room_key
 from chat.publisher import LOG_EVENTS, fresh_epoch
 from chat.room import Position
@@ -143,8 +144,6 @@ class Bus:
         connection = pool.connection_class(**kwargs)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError  # redis-py's connect swallows a cancellation
             self._unheard, self._probe_token = 0, b""
             self._connection = connection
             await self._resubscribe(connection)
@@ -157,9 +156,7 @@ class Bus:
                     if task.done():
                         task.result()
             finally:
-                for task in (reader, prober, restorer):
-                    task.cancel()
-                await asyncio.gather(reader, prober, restorer, return_exceptions=True)
+                await end((reader, prober, restorer))
         finally:
             self._connection = None
             self._restored.clear()

@@ -20,6 +20,7 @@ from chat.audience import Identity, Seat, Socket
 from chat.availability import AWAY
 from chat.bus import Bus
 from chat.codes import Close
+from chat.ending import end
 from chat.keys import room_key
 from chat.live_room import LiveRoom
 from chat.presence import Counts, PresenceWriter, read_info, stored_info
@@ -107,8 +108,7 @@ class Hub:
             try:
                 yield self
             finally:
-                for task in [*tasks, *self._opening.values(), *self._catching_up.values()]:
-                    task.cancel()
+                await end([*tasks, *self._opening.values(), *self._catching_up.values()])
 
     def _start(self, work: Awaitable[None]) -> asyncio.Task[None]:
         assert self._group is not None  # noqa: S101  # sockets come only while running

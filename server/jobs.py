@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from chat.ending import end
 from server.auth.sweep import sweep_sessions
 from server.background import JobState, Part
 from server.broadcasts.reconciler import reconcile_broadcasts
@@ -50,8 +51,7 @@ async def run_jobs(settings: Settings) -> None:
         tasks = [group.create_task(_run(part, state)) for part in PARTS]
         _log.info("jobs_started", parts=len(tasks))
         await stop.wait()
-        for task in tasks:
-            task.cancel()
+        await end(tasks)
 
 
 async def _run(part: Part, state: JobState) -> None:

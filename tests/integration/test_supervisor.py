@@ -38,7 +38,7 @@ async def test_a_killed_process_comes_back_and_stop_ends_all(tmp_path: Path) -> 
     async with asyncio.TaskGroup() as group:
         supervisor = Supervisor(group, tmp_path, lambda _: None)
         await supervisor.start(sleeper("one"), sleeper("two"))
-        await until(lambda: len(supervisor.pids()) == 2)
+        await until(lambda: len(supervisor.pids()) == 2 and any(log.stat().st_size for log in tmp_path.glob("one.log")))
         first = supervisor.pids()["one"]
         os.kill(first, signal.SIGKILL)
         await until(lambda: supervisor.pids().get("one", first) != first)
