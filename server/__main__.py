@@ -5,12 +5,13 @@ import asyncio
 import os
 import sys
 
+from server.db.schema import SchemaBehindError
 from server.process.environment import SettingsError
 from server.settings import Settings
 
 
 def main(argv: list[str]) -> int:
-    """Run one command; the exit status is 2 for wrong settings."""
+    """Run one command; the exit status is 2 for wrong settings, 3 for a database whose migrations are behind."""
     parser = argparse.ArgumentParser(prog="python -m server")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("web", help="serve HTTP and WebSockets")
@@ -28,6 +29,19 @@ def main(argv: list[str]) -> int:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         return 2
+    try:
+        return run(arguments, settings)
+    except SchemaBehindError as error:
+        print(error, file=sys.stderr)
+        return 3
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """What was asked for; returns the exit status.
+
+    Raises:
+        SchemaBehindError: from web and jobs, before they serve anything.
+    """
     match arguments.command:
         case "web":
             from server.web import run_web  # noqa: PLC0415  # each command loads only what it runs

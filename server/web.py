@@ -9,6 +9,7 @@ from chat.transport import SocketProtocol
 from chat.wire import FRAME_MAX_BYTES
 from server.app import create_app
 from server.chat_ws import Chat
+from server.db.schema import require_current_at
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.settings import Settings
@@ -38,8 +39,13 @@ class DrainingServer(uvicorn.Server):
 
 
 def run_web(settings: Settings) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM.
+
+    Raises:
+        SchemaBehindError: the lifespan would refuse too, but uvicorn would bury the sentence.
+    """
     configure_logs("web", settings.log_level)
+    asyncio.run(require_current_at(settings.database_url))
     config = uvicorn.Config(
         create_app(settings),
         host=settings.web_host,

@@ -44,6 +44,22 @@ async def require_current(connection: Connection) -> None:
         )
 
 
+async def require_current_at(database_url: str) -> None:
+    """The same before a process opens anything else; a database that is away is left to who needs it.
+
+    Raises:
+        SchemaBehindError: with the command to run.
+    """
+    try:
+        connection = await asyncpg.connect(database_url, timeout=5)
+    except (OSError, asyncpg.PostgresError, TimeoutError):
+        return
+    try:
+        await require_current(connection)
+    finally:
+        await connection.close()
+
+
 def migrate(database_url: str) -> None:
     """Bring the database to the newest revision (blocking; runs before any event loop)."""
     from alembic import command  # noqa: PLC0415  # see the module's docstring
