@@ -38,9 +38,7 @@ def prepare(root: Path, var: Path, *, for_tests: bool) -> None:
         ProvisionError: with the one sentence to show.
     """
     try:
-        var.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(var).free < LEAST_FREE_BYTES:
-            raise ProvisionError(f"less than 1 GB is free for {var}: free some, or set LEAMS_VAR to a folder elsewhere")
+        make_state_folder(var)
         install_packages((*SERVERS, *(FOR_TESTS if for_tests else ())))
         make_user(root, var)
         make_environment(root, var, for_tests=for_tests)
@@ -52,6 +50,20 @@ def prepare(root: Path, var: Path, *, for_tests: bool) -> None:
         raise ProvisionError(
             f"{error.strerror or error} ({error.filename}): set LEAMS_VAR to a folder elsewhere"
         ) from error
+    except subprocess.CalledProcessError as error:
+        raise ProvisionError(f"{error.cmd[0]} failed with status {error.returncode} for {error.cmd[-1]}") from error
+
+
+def make_state_folder(var: Path, least_free_bytes: int = LEAST_FREE_BYTES) -> None:
+    """Make the folder that all state lives in.
+
+    Raises:
+        ProvisionError: its disk is too full to begin with.
+    """
+    var.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(var).free < least_free_bytes:
+        least = f"{least_free_bytes / 1e9:.0f} GB"
+        raise ProvisionError(f"less than {least} is free for {var}: free some, or set LEAMS_VAR to a folder elsewhere")
 
 
 # -- Debian's packages --

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -50,7 +51,15 @@ def main(argv: list[str]) -> int:
             asyncio.run(run(addresses, var, demo=not arguments.no_demo))
     except (AddressError, StartError) as error:
         return fail(str(error))
+    except OSError as error:
+        return fail(about_disk(error))
     return 0
+
+
+def about_disk(error: OSError) -> str:
+    """A full disk or a missing right, and the variable that puts the state elsewhere."""
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}: mend that, or set LEAMS_VAR to a folder elsewhere"
 
 
 def fail(sentence: str) -> int:
@@ -66,7 +75,11 @@ async def run(addresses: Addresses, var: Path, *, demo: bool) -> None:
         StartError: something did not come up; everything else was stopped again.
     """
     topology = Topology(addresses, var, hook_secret(var))
-    create_cluster(var / "postgres")
+    try:
+        create_cluster(var / "postgres")
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise StartError(f"initdb: {' '.join(last)}: mend that, or set LEAMS_VAR to a folder elsewhere") from error
     problem: Exception | None = None
     with stop_event() as stop:
         async with asyncio.TaskGroup() as group:
@@ -95,6 +108,10 @@ async def attempt(starting: Awaitable[Credentials]) -> Credentials | StartError:
         return await starting
     except StartError as error:
         return error
+    except OSError as error:
+        return StartError(about_disk(error))
+    except asyncpg.PostgresError as error:
+        return StartError(f"Postgres: {error}: mend that, or set LEAMS_VAR to a folder elsewhere")
 
 
 async def start(supervisor: Supervisor, topology: Topology, *, demo: bool) -> Credentials:
@@ -121,10 +138,7 @@ async def first_run(topology: Topology) -> Credentials:
         stream_key=(await server_command(topology, "admin", "stream-key", ADMIN, "OBS")).strip().splitlines()[-1],
         demo_key=(await server_command(topology, "admin", "stream-key", DEMO, "demo")).strip().splitlines()[-1],
     )
-    file.touch(mode=0o600)
-    file.write_text(
-        json.dumps({name: getattr(credentials, name) for name in ("admin_password", "stream_key", "demo_key")})
-    )
+    keep(file, json.dumps({name: getattr(credentials, name) for name in ("admin_password", "stream_key", "demo_key")}))
     return credentials
 
 
@@ -132,9 +146,16 @@ def hook_secret(var: Path) -> str:
     """What the ingest nginx shows the web processes; made at the first start."""
     file = var / "secrets/hook-secret"
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32))
+        keep(file, secrets.token_urlsafe(32))
     return file.read_text()
+
+
+def keep(file: Path, secret: str) -> None:
+    """Write the file whole or not at all: half of it would stop the next start."""
+    half = file.with_name(f"{file.name}.half")
+    half.touch(mode=0o600)
+    half.write_text(secret)
+    half.replace(file)
 
 
 async def greeting(topology: Topology, credentials: Credentials, *, demo: bool) -> str:

@@ -75,6 +75,19 @@ def test_a_port_in_use_is_one_line_with_its_variable(variable: str) -> None:
     ]
 
 
+def test_state_that_cannot_be_written_is_one_line_with_its_variable() -> None:
+    """Wherever in the start the disk says no: one line, no traceback."""
+    for name in ("secrets", "run"):
+        with state_folder() as var:
+            (var / name).rmdir()
+            (var / name).touch()
+            done = start_with(var)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("./run: Not a directory")
+        assert "LEAMS_VAR" in line
+
+
 def test_a_second_run_on_the_same_state_is_refused() -> None:
     """Two supervisors never share a folder."""
     with running_stack("--no-demo") as stack:
