@@ -1,4 +1,4 @@
-"""What the doors say of an account.  Pure."""
+"""What the doors say of an account: rows in, replies out."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What the doors say of a channel.  Pure: counts and the grace come in."""
+"""What the doors say of a channel: rows in, replies out; counts and the grace come in."""
 
 import msgspec
 

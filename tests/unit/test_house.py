@@ -1,5 +1,6 @@
 """The house's own rules, checked: sizes, packages, and documents that agree with the code."""
 
+import ast
 import importlib.metadata
 import re
 import subprocess
@@ -50,6 +51,71 @@ def test_architecture_lists_the_variables_that_the_code_reads() -> None:
         read |= set(re.findall(r'"(LEAMS_[A-Z_]+|MEDIA_STORE|FFMPEG)"', (ROOT / settings).read_text()))
     assert read - table == set(), "read but not documented"
     assert table - read == set(), "documented but not read"
+
+
+def contract(start: str) -> dict[str, list[str]]:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    found: dict[str, list[str]] = next(entry for entry in contracts if entry["name"].startswith(start))
+    return found
+
+
+def test_every_pure_module_is_in_the_contract() -> None:
+    """A module that calls itself pure is listed, and what is listed calls itself so."""
+    said = set()
+    for path in tracked("server/*.py", "media/*.py", "chat/*.py", "transcoder/*.py", "workbench/*.py"):
+        docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+        if re.search(r"\bPure\b", docstring):
+            said.add(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    assert said == set(contract("pure modules")["source_modules"])
+
+
+def test_the_leaf_is_kept_from_every_other_module_of_the_server() -> None:
+    """A module that is new in server/ is new in both contracts: the transcoder's and the leaf's."""
+    ours = {f"server.{path.relative_to(ROOT).parts[1].removesuffix('.py')}" for path in tracked("server/*.py")}
+    ours -= {"server.process", "server.__init__", "server.__main__"}
+    for start in ("the transcoder imports", "server.process is a leaf"):
+        assert ours - set(contract(start)["forbidden_modules"]) == set(), start
+
+
+def test_no_function_is_longer_than_80_lines() -> None:
+    """Most are far shorter."""
+    long = {
+        f"{path.name}: {node.name}": node.end_lineno - node.lineno + 1
+        for path in tracked("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= 80
+    }
+    assert long == {}
+
+
+def test_every_test_says_what_it_proves() -> None:
+    """In its docstring."""
+    silent = [
+        f"{path.name}: {node.name}"
+        for path in tracked("tests/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_architecture_lists_every_door() -> None:
+    """Each route of the code stands in docs/architecture.md, by its path."""
+    text = re.sub(r"\{[a-z_]+\}", "{}", (ROOT / "docs/architecture.md").read_text()).replace("<public id>", "{}")
+    text = text.replace("<rendition>", "{}")
+    for path in tracked("server/*.py"):
+        source = path.read_text()
+        names = dict(re.findall(r'^(_[A-Z]+) = "(/api[^"]*)"', source, re.MULTILINE))
+        for written in re.findall(r'Route\((?:f?"([^"]+)"|(_[A-Z]+)),', source):
+            route = written[0] or names[written[1]]
+            for name, value in names.items():
+                route = route.replace(f"{{{name}}}", value)
+            route = re.sub(r"\{+[a-z_]+(?::(?:int|uuid))?\}+", "{}", route)
+            assert ":path" in route or route.removeprefix("/api/v1") in text, (path.name, route)
 
 
 def test_no_machine_paths_are_committed() -> None:
