@@ -53,6 +53,14 @@ def test_architecture_lists_the_variables_that_the_code_reads() -> None:
     assert table - read == set(), "documented but not read"
 
 
+def test_operations_lists_every_metric() -> None:
+    """The table of docs/operations.md and the code agree."""
+    paths = tracked("server/*.py", "media/*.py", "chat/*.py", "transcoder/*.py")
+    made = re.compile(r'(?:Counter|Gauge|Histogram)\(\s*"(leams_[a-z_]+)"')
+    ours = {name for path in paths for name in made.findall(path.read_text())}
+    assert ours == set(re.findall(r"`(leams_[a-z_]+)`", (ROOT / "docs/operations.md").read_text()))
+
+
 def contract(start: str) -> dict[str, list[str]]:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     found: dict[str, list[str]] = next(entry for entry in contracts if entry["name"].startswith(start))
