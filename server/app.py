@@ -1,7 +1,6 @@
 """The composition root of the web process: routes, middleware, error handlers."""
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from server import chat_ws, health, playback, rtmp_hooks
@@ -11,10 +10,9 @@ from server.auth import routes as auth
 from server.broadcasts import routes as broadcasts
 from server.channels import key_routes
 from server.channels import routes as channels
-from server.errors import on_app_error, on_crash, on_http_exception
+from server.errors import HANDLERS
 from server.lifespan import Lifespan, lifespan_for
 from server.middleware import ExchangeMiddleware
-from server.refusal import AppError
 from server.settings import Settings
 
 
@@ -34,6 +32,6 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
             *chat_ws.routes,
         ],
         middleware=[Middleware(ExchangeMiddleware)],
-        exception_handlers={AppError: on_app_error, HTTPException: on_http_exception, Exception: on_crash},
+        exception_handlers=HANDLERS,
         lifespan=lifespan or lifespan_for(settings),
     )

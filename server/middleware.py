@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+
+from server.errors import on_crash
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,6 +56,11 @@ class ExchangeMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_headers)
+            except Exception as error:  # the request's top: on_crash logs it, while the log still knows the request
+                if status:
+                    raise
+                response = await on_crash(Request(scope), error)
+                await response(scope, receive, send_with_headers)
             finally:
                 _log.info(
                     "http_exchange",
