@@ -15,7 +15,7 @@ from server.auth.entry import new_refresh_token, session_response, signed_out_re
 from server.auth.guards import require_account
 from server.auth.sessions import Ended, end_session, end_sessions, open_sessions, renew_in_place
 from server.bodies import json_body, json_response
-from server.broadcasts.control import stop_channel_broadcast
+from server.broadcasts.control import end_within, perform
 from server.ratelimit import PASSWORD_BY_ACCOUNT
 from server.refusal import AppError, not_found
 
@@ -56,8 +56,10 @@ async def leave(request: "Request[AppState]") -> Response:
         await require_another_admin(connection, account.id)
         await end_sessions(connection, account.id, Ended.DELETED)
         channel_id = await erase_account(connection, account.id)
+        ended = await end_within(connection, channel_id, "account_disabled")
     await announce_account_ended(state["redis"], account.id)
-    await stop_channel_broadcast(state["control"], channel_id, "account_disabled")
+    if ended is not None:
+        await perform(state["control"], *ended)
     return signed_out_response(request)
 
 

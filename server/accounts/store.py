@@ -44,6 +44,11 @@ async def account_by_id(connection: "Connection", account_id: int) -> AccountRow
     return AccountRow(**row) if row else None
 
 
+async def hold_account(connection: "Connection", account_id: int) -> None:
+    """Nobody changes the account until the transaction ends."""
+    await connection.execute("SELECT FROM accounts WHERE id = $1 FOR SHARE", account_id)
+
+
 async def account_by_name(connection: "Connection", name: str) -> AccountRow | None:
     """The account, also a disabled one, whatever the case of `name`."""
     row = await connection.fetchrow(
@@ -106,7 +111,7 @@ async def erase_account(connection: "Connection", account_id: int) -> int:
     """Blank what is personal and free the name; the rows stay, because messages and broadcasts point at them.
 
     A freed row is called `deleted-<id>`, which nobody can register.  Returns its channel's id, whose broadcast the
-    caller stops after the commit.  Call it in a transaction.
+    caller ends.  Call it in a transaction.
     """
     await connection.execute(
         "UPDATE accounts SET name = 'deleted-' || id, display_name = 'deleted-' || id, password_hash = $2,"

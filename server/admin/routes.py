@@ -14,7 +14,8 @@ from server.auth.guards import require_permission
 from server.auth.permissions import Permission, SiteRole, may, may_disable
 from server.auth.sessions import Ended, end_sessions
 from server.bodies import json_body, json_response, query, unix_ms
-from server.broadcasts.control import stop_broadcast, stop_channel_broadcast
+from server.broadcasts.control import end_within, perform, stop_broadcast
+from server.broadcasts.store import lock_channel
 from server.channels.audience import viewers_of
 from server.refusal import AppError, not_found
 
@@ -120,9 +121,14 @@ async def edit_account(request: "Request[AppState]") -> Response:
         if asked.disabled is not msgspec.UNSET:
             await _set_disabled(connection, actor, row, disabled=asked.disabled)
             row = replace(row, disabled=asked.disabled)
+        ended = None
+        if asked.disabled is True:  # in the same transaction: a process killed after it leaves nobody on the air
+            await lock_channel(connection, row.channel_id)
+            ended = await end_within(connection, row.channel_id, "account_disabled")
     if asked.disabled is True:
         await announce_account_ended(state["redis"], row.id)
-        await stop_channel_broadcast(state["control"], row.channel_id, "account_disabled")
+    if ended is not None:
+        await perform(state["control"], *ended)
     return json_response(ListedAccount.of(row))
 
 
@@ -168,6 +174,8 @@ async def _set_disabled(
     if disabled:
         if row.id == actor.account_id:
             raise AppError("own_account", 409, "You would lock yourself out.")
+        if row.site_role == "admin":  # two admins could disable each other at the same time
+            await require_another_admin(connection, row.id)
         await end_sessions(connection, row.id, Ended.DISABLED)
     await store.set_disabled(connection, row.id, disabled=disabled)
 

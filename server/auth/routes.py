@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from server.accounts.ending import announce_sessions_ended
 from server.accounts.rules import is_name, parse_free_name, parse_password
-from server.accounts.store import account_by_id, account_by_name, new_account, registration_open
+from server.accounts.store import account_by_id, account_by_name, hold_account, new_account, registration_open
 from server.auth.entry import (
     address_of,
     device_of,
@@ -75,7 +75,8 @@ async def login(request: "Request[AppState]") -> "Response":
     if not await state["passwords"].matches(account.password_hash if account else None, asked.password) or not account:
         raise AppError("bad_credentials", 401, "The name or the password is wrong.")
     async with state["db"].acquire() as connection, connection.transaction():
-        # disabled and deleted meanwhile count: the row is read again where the session begins
+        # what happened meanwhile counts: nobody disables it or changes its password from here to the session's begin
+        await hold_account(connection, account.id)
         current = await account_by_id(connection, account.id)
         if current is None or current.password_hash != account.password_hash:
             raise AppError("bad_credentials", 401, "The name or the password is wrong.")

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from chat.keys import ACCOUNTS_CHANNEL
 from server.db.pool import Pool
 from server.settings import Settings
+from tests.services.onair import put_on_air
 from tests.services.people import PASSWORD, Site, open_site, refusal
 
 OTHER_PASSWORD = "another horse battery"
@@ -179,6 +180,19 @@ async def test_leaving_frees_the_name_and_keeps_nothing_personal(site: Site, db:
     assert await db.fetchval("SELECT bool_and(revoked_at IS NOT NULL) FROM stream_keys")
     again = site.person()
     assert (await again.register("ann"))["id"] != account["id"]
+
+
+async def test_leaving_takes_the_broadcast_along(site: Site, db: Pool) -> None:
+    """It ends in the transaction that deletes the account: a process killed after it leaves nobody on the air."""
+    person = site.person()
+    await person.register("ann")
+    await put_on_air(db, "ann")
+    assert (await person.call("DELETE", "/account", {"password": PASSWORD})).status_code == 204
+    row = await db.fetchrow(
+        "SELECT b.ended_at - interval '1 second' < a.deleted_at, b.state, b.end_reason FROM broadcasts b, accounts a"
+    )
+    assert row is not None
+    assert tuple(row) == (True, "ended", "account_disabled")
 
 
 async def test_the_last_admin_cannot_leave(site: Site, db: Pool) -> None:

@@ -160,6 +160,18 @@ async def test_there_is_always_an_admin(site: Site, db: Pool) -> None:
     assert await db.fetchval("SELECT count(*) FROM accounts WHERE site_role = 'admin'") == 1
 
 
+async def test_two_admins_cannot_disable_each_other(site: Site, db: Pool) -> None:
+    """Of two who try at once one stays."""
+    first, first_id = await somebody(site, db, "boss", "admin")
+    second, second_id = await somebody(site, db, "boss_2", "admin")
+    replies = await asyncio.gather(
+        first.call("PATCH", f"/admin/accounts/{second_id}", {"disabled": True}),
+        second.call("PATCH", f"/admin/accounts/{first_id}", {"disabled": True}),
+    )
+    assert sorted(reply.status_code == 200 for reply in replies) == [False, True]
+    assert await db.fetchval("SELECT count(*) FROM accounts WHERE disabled_at IS NULL") == 1
+
+
 @pytest.mark.parametrize("body", [{"disabled": "yes"}, {"site_role": "god"}, {"name": "other"}, []])
 async def test_bad_account_edits(site: Site, db: Pool, body: object) -> None:
     """Wrong types and unknown fields are refused."""
