@@ -22,8 +22,12 @@ async def json_body(request: "Request[Any]", into: type[T]) -> T:
     """Read a bounded JSON body as `into`.
 
     Raises:
-        AppError: `body_too_large` (413), `bad_body` (400) with the path of the faulty field.
+        AppError: `body_too_large` (413), `bad_body` (400) with the path of the faulty field, `bad_content_type` (415).
     """
+    # A page of another site can send any text in a form, and log a visitor in as somebody else; a form can't send JSON
+    # under its own name, and a script would have to ask first.
+    if "origin" in request.headers and request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise AppError("bad_content_type", 415, "A browser sends this as application/json.")
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

@@ -367,3 +367,17 @@ async def next_notice(told: "object") -> dict[str, object]:
             if message:
                 notice: dict[str, object] = json.loads(message["data"])
                 return notice
+
+
+async def test_a_form_on_another_site_logs_nobody_in(site: Site) -> None:
+    """A browser names the page it sends from; then only what is called JSON is read, which no form can send."""
+    person = site.person()
+    await person.register("ann")
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp"):
+        reply = await person.client.post(
+            "/api/v1/auth/login",
+            content=json.dumps({"name": "ann", "password": PASSWORD}),
+            headers={"Origin": "http://evil.test", "Content-Type": kind},
+        )
+        assert refusal(reply) == (415, "bad_content_type", None)
+        assert "set-cookie" not in reply.headers
