@@ -54,5 +54,16 @@ async def run_jobs(settings: Settings) -> None:
         await end(tasks)
 
 
+class PartEndedError(RuntimeError):
+    """A part ended by itself; the process ends with it, and whoever supervises it starts it again."""
+
+
 async def _run(part: Part, state: JobState) -> None:
-    await part(state)
+    task = asyncio.current_task()
+    try:
+        await part(state)
+    except asyncio.CancelledError:
+        if task is None or task.cancelling():
+            raise  # a task group takes a cancellation that nobody asked for as a quiet end
+    if task is None or not task.cancelling():
+        raise PartEndedError(part.__name__)
