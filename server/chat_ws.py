@@ -112,18 +112,21 @@ def negotiate(offered: list[str]) -> Encoding | None:
     return next((ours[name] for name in offered if name in ours), None)
 
 
-def is_same_origin(origin: str | None, public_url: str) -> bool:
-    """Programs send no Origin; a browser's page must be ours."""
+def is_same_origin(origin: str | None, public_url: str, host: str | None) -> bool:
+    """Programs send no Origin; a browser's page must be ours, under the public name or the one it was opened by.
+
+    A page that was opened as `localhost` is ours too.  Nothing hangs on a name alone: who one is says the token.
+    """
     if origin is None:
         return True
     theirs, ours = urlsplit(origin), urlsplit(public_url)
-    return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+    return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc) or bool(host and theirs.netloc == host)
 
 
 async def chat_socket(websocket: "WebSocket[AppState]") -> None:
     """`/ws`: one conversation."""
     chat, settings = websocket.state["chat"], websocket.state["settings"]
-    if not is_same_origin(websocket.headers.get("origin"), settings.public_url):
+    if not is_same_origin(websocket.headers.get("origin"), settings.public_url, websocket.headers.get("host")):
         await websocket.send_denial_response(PlainTextResponse("This origin may not open the chat.", 403))
         return
     encoding = negotiate(websocket.scope["subprotocols"])
