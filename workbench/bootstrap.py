@@ -56,6 +56,8 @@ def main(argv: list[str]) -> int:
         provision.prepare(ROOT, var, for_tests=arguments.command is not None)
     except provision.ProvisionError as error:
         sys.exit(f"./run: {error}")
+    except KeyboardInterrupt:
+        sys.exit("./run: stopped; the next start goes on from here")
     if arguments.command == "test":
         hand_over(var, ["workbench.checks", *arguments.only])
     if arguments.command == "bench":

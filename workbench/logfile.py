@@ -1,5 +1,6 @@
 """A log file that never grows without bound."""
 
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,12 +31,16 @@ class LogFile:
 
     def write(self, chunk: bytes) -> None:
         """Append the bytes."""
-        if self._size + len(chunk) > self._max_bytes:
-            self._file.close()
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-            self._file = self._path.open("ab", buffering=0)
-            self._size = 0
         try:
+            if self._size + len(chunk) > self._max_bytes:
+                self._turn()
             self._size += self._file.write(chunk) or 0
         except OSError:
             return  # a full disk: the process must go on; its log continues when there is room
+
+    def _turn(self) -> None:
+        with suppress(FileNotFoundError):  # turned over before, and no room for the next one then
+            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        following = self._path.open("ab", buffering=0)
+        self._file.close()  # only now: without room for the next one, this one goes on
+        self._file, self._size = following, 0

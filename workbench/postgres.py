@@ -1,5 +1,6 @@
 """A private Postgres cluster: how to make it and how to start it."""
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,18 +11,28 @@ if TYPE_CHECKING:
 
 
 def create_cluster(folder: "Path") -> None:
-    """Make a cluster in `folder` unless one is there; it trusts connections by its own socket and loopback only."""
+    """Make a cluster in `folder` unless one is there; it trusts connections by its own socket and loopback only.
+
+    It is made beside its place: one that was interrupted is no cluster and is thrown away by the next call.
+
+    Raises:
+        subprocess.CalledProcessError: initdb failed; `stderr` says why.
+    """
     if (folder / "PG_VERSION").exists():
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    give_to_user(folder)
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    give_to_user(unfinished)
     subprocess.run(
-        [program("initdb"), "-D", str(folder), "-U", "leams", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"],
+        [program("initdb"), "-D", str(unfinished), "-U", "leams", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"],
         check=True,
         user=unprivileged_user(),
         cwd="/",
         capture_output=True,
+        start_new_session=True,  # Ctrl-C is the caller's to hear
     )
+    unfinished.replace(folder)  # a folder that is there must be empty
 
 
 def postgres_command(folder: "Path", port: int, *, durable: bool = True) -> list[str]:

@@ -156,7 +156,7 @@ def can_enter(folder: Path) -> bool:
     """May the unprivileged user pass through this folder?"""
     return (
         subprocess.run(
-            ["setpriv", "--reuid", USER, "--clear-groups", "test", "-x", str(folder)], check=False
+            ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "test", "-x", str(folder)], check=False
         ).returncode
         == 0
     )

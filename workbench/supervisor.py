@@ -93,12 +93,15 @@ class _Child:
         pause = FIRST_PAUSE_SECONDS
         while True:
             started = time.monotonic()
-            status = await self._run_once()
+            try:
+                ended = _told(await self._run_once())
+            except* OSError as errors:  # no process or file to be had now: one program's trouble, not everybody's
+                ended = str(errors.exceptions[0])
             if self.is_stopping:
                 return
             if time.monotonic() - started > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            self._say(f"{self.program.name} ended ({_told(status)}); starting it again (log: {self._log_path})")
+            self._say(f"{self.program.name} ended ({ended}); starting it again (log: {self._log_path})")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -178,4 +181,6 @@ class _Child:
 
 
 def _told(status: int) -> str:
-    return f"status {status}" if status >= 0 else signal.Signals(-status).name
+    if status >= 0:
+        return f"status {status}"
+    return signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"

@@ -123,7 +123,7 @@ class Topology:
         addresses = self.addresses
         tls = ""
         if addresses.certificate:
-            tls = f"ssl_certificate {addresses.certificate}; ssl_certificate_key {addresses.certificate_key};"
+            tls = f'ssl_certificate "{addresses.certificate}"; ssl_certificate_key "{addresses.certificate_key}";'
         values = {
             "LISTEN": f"{addresses.bind}:{addresses.port}{' ssl http2' if tls else ''}",
             "TLS": tls,

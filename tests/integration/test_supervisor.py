@@ -77,3 +77,18 @@ async def test_a_program_that_never_serves_is_named_with_its_last_words(tmp_path
         with pytest.raises(StartError, match="broken did not start: no such folder"):
             await supervisor.start(Program("broken", command, ready=never, ready_seconds=1.0))
         await supervisor.stop()
+
+
+async def test_a_program_that_cannot_be_started_troubles_nobody_else(tmp_path: Path) -> None:
+    """No file, no process: it is said and tried again; the others go on."""
+    said: list[str] = []
+    async with asyncio.TaskGroup() as group:
+        supervisor = Supervisor(group, tmp_path, said.append)
+        (tmp_path / "two.log").mkdir()  # its log can't be opened
+        await supervisor.start(sleeper("one"), sleeper("two"))
+        await until(lambda: len(said) >= 2)
+        assert all(line.startswith("two ended") for line in said)
+        assert "one" in supervisor.pids()
+        pids = supervisor.pids()
+        await supervisor.stop()
+    assert not any(is_alive(pid) for pid in pids.values())
