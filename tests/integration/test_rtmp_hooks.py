@@ -324,3 +324,20 @@ async def test_nobody_plays_from_elsewhere(ingest: IngestPorts, db: Pool, tmp_pa
             stderr=asyncio.subprocess.DEVNULL,
         )
         assert await asyncio.wait_for(player.wait(), 15) != 0
+
+
+async def test_an_ingest_on_every_address_reaches_its_own_hooks(
+    settings: Settings, service_folder: Path, tmp_path: Path, db: Pool
+) -> None:
+    """As in a container: the private port listens on 0.0.0.0, the hooks pass, and a call from elsewhere does not."""
+    folder, ports = service_folder / tmp_path.name, IngestPorts.free()
+    folder.mkdir()
+    config = ingest_config(ports, folder, settings.hook_secret)
+    config = config.replace(f"127.0.0.1:{ports.http}", f"0.0.0.0:{ports.http}")
+    _, key = await make_channel(db, "ann")
+    with running_web(settings, ports, folder / "web.log"), running_nginx(config, folder, ports.rtmp):
+        with admitted(ports, key, folder / "encoder.log"):
+            assert len(ports.publishers()) == 1
+        elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+        async with httpx.AsyncClient(transport=elsewhere) as client:
+            assert (await client.post(f"{ports.http_url}/hooks/publish")).status_code == 403
