@@ -184,7 +184,8 @@ export class Playback {
     }
     const hls = new Player({
       lowLatencyMode: false,
-      liveSyncDurationCount: 3,
+      // Two segments of 2 s in hand: 7 s from glass to glass instead of 9. After a stall hls.js keeps one second more.
+      liveSyncDurationCount: 2,
       liveDurationInfinity: true,
       backBufferLength: 30,
       maxBufferLength: 20,
