@@ -47,9 +47,9 @@ async def page_of(browser: Browser, stack: Stack, *, width: int = 1280, height: 
     await context.close()
 
 
-async def register(page: Page) -> str:
+async def register(page: Page, name: str | None = None) -> str:
     """Make an account through the page; returns its name."""
-    name = f"u{secrets.token_hex(5)}"
+    name = name or f"u{secrets.token_hex(5)}"
     await page.goto("/register")
     await page.get_by_label("Name", exact=True).fill(name)
     await page.locator("input[type=password]").first.fill(PASSWORD)
@@ -75,7 +75,8 @@ async def test_watching_chatting_and_moderating(
     with stack.publishing(await person.create_stream_key(slug, "camera")):
         await live_channel(http, slug)
         async with page_of(browser, stack) as moderator, page_of(browser, stack, width=390, height=844) as viewer:
-            moderator_name, viewer_name = await register(moderator), await register(viewer)
+            await moderator.emulate_media(color_scheme="dark")
+            moderator_name, viewer_name = await register(moderator, "Mira"), await register(viewer, "Jonas")
             for page in (moderator, viewer):
                 await page.goto(f"/{slug}")
                 await page.wait_for_function(PLAYING, timeout=20_000)
@@ -84,8 +85,8 @@ async def test_watching_chatting_and_moderating(
             await expect(moderator.get_by_text("hello from the phone")).to_be_visible()
             await say(moderator, "good evening")
             await expect(viewer.get_by_text("good evening")).to_be_visible()
-            await moderator.emulate_media(color_scheme="dark")
-            await moderator.screenshot(path=ROOT / "var/screenshot.png")
+            # docs/screenshot.png is a copy of this one
+            await moderator.screenshot(path=ROOT / "var/screenshot.png", animations="disabled")
 
             await command(stack, person, slug, f"/mod {moderator_name}")
             await expect(moderator.get_by_text(f"{moderator_name} is a moderator now.")).to_be_visible()

@@ -5,13 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.services.processes import wait_until
-from tests.services.stack import ROOT, Stack, running_stack, state_folder
+from tests.services.stack import ROOT, Stack, running_stack, running_stack_in, state_folder
 
 
 def is_alive(pid: int) -> bool:
@@ -61,6 +62,22 @@ def test_killing_the_supervisor_ends_its_children() -> None:
 def supervisor_of(stack: Stack) -> int:
     status = Path(f"/proc/{stack.pids()['redis']}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:")))
+
+
+def test_started_again_it_is_ready_within_15_seconds() -> None:
+    """Ctrl-C ends every process; the second start finds what the first one made, and its secrets."""
+    with state_folder() as var:
+        with running_stack_in(var, "--no-demo") as first:
+            pids = first.pids()
+            os.kill(supervisor_of(first), signal.SIGINT)
+            wait_until(lambda: not any(is_alive(pid) for pid in pids.values()), "every process to end")
+        (var / "log/run.log").unlink()
+        started = time.monotonic()
+        with running_stack_in(var, "--no-demo") as second:
+            seconds = time.monotonic() - started
+            assert second.stream_key == first.stream_key
+            assert first.admin_password in (var / "log/run.log").read_text(), "nobody has used it yet"
+    assert seconds < 15
 
 
 @pytest.mark.parametrize("variable", ["LEAMS_PORT", "LEAMS_RTMP_PORT"])

@@ -56,11 +56,13 @@ class Stack:
 @contextmanager
 def running_stack(*flags: str, environment: dict[str, str] | None = None) -> Iterator[Stack]:
     """Start the platform, wait for its greeting, stop it."""
-    with state_folder() as var:
-        yield from _run_in(var, flags, environment or {})
+    with state_folder() as var, running_stack_in(var, *flags, environment=environment) as stack:
+        yield stack
 
 
-def _run_in(var: Path, flags: tuple[str, ...], environment: dict[str, str]) -> Iterator[Stack]:
+@contextmanager
+def running_stack_in(var: Path, *flags: str, environment: dict[str, str] | None = None) -> Iterator[Stack]:
+    """The same on state that is kept."""
     port, rtmp_port, internal = free_port(), free_port(), free_ports(len(PORTS))
     env = {
         "LEAMS_VAR": str(var),
@@ -68,8 +70,9 @@ def _run_in(var: Path, flags: tuple[str, ...], environment: dict[str, str]) -> I
         "LEAMS_RTMP_PORT": str(rtmp_port),
         "LEAMS_INTERNAL_PORTS": str(internal),
         "PYTHONPATH": str(ROOT),
+        "PYTHONPYCACHEPREFIX": str(var / "pycache"),  # as ./run has it
         "HOME": str(var),
-        **environment,
+        **(environment or {}),
     }
     log = var / "log/run.log"
     try:
