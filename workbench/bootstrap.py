@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     test = commands.add_parser("test", help="install what is missing and run every check and test")
     test.add_argument("only", nargs="*", help="steps to run (default: all); an unknown one lists them")
     bench = commands.add_parser("bench", help="run one benchmark")
-    bench.add_argument("name")
+    bench.add_argument("name", choices=benches())
     bench.add_argument("rest", nargs=argparse.REMAINDER, help="arguments of the benchmark")
     arguments = parser.parse_args(argv)
 
@@ -65,6 +65,11 @@ def main(argv: list[str]) -> int:
     become_user(var)
     flags = [flag for flag, given in (("--no-demo", arguments.no_demo), ("--lan", arguments.lan)) if given]
     hand_over(var, ["workbench.up", *flags])
+
+
+def benches() -> list[str]:
+    """What `./run bench` can run: the programs under `bench/`."""
+    return sorted(path.stem for path in (ROOT / "bench").glob("*.py") if "if __name__" in path.read_text())
 
 
 def become_user(var: Path) -> None:

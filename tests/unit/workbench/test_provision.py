@@ -62,3 +62,14 @@ def test_secrets_are_written_whole(tmp_path: Path) -> None:
     assert hook_secret(tmp_path) == secret
     assert [file.name for file in folder.iterdir()] == ["hook-secret"]
     assert (folder / "hook-secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_unknown_bench_lists_those_there_are() -> None:
+    """Exit status 2 and the names, before anything is prepared."""
+    done = subprocess.run(
+        ["/usr/bin/python3", str(ROOT / "run"), "bench", "nothing"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    for name in ("chat_fanout", "hook_latency", "publish_to_play"):
+        assert name in done.stderr
+    assert "report" not in done.stderr
