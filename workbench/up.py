@@ -22,6 +22,7 @@ from workbench.topology import Topology, prepare_database, server_command
 
 ADMIN = "admin"
 DEMO = "demo"
+DEMO_TITLE = "A test picture with the wall clock in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ async def first_run(topology: Topology) -> Credentials:
     if file.exists():
         return Credentials(**json.loads(file.read_text()))
     password = (await server_command(topology, "admin", "create-admin", ADMIN)).strip().splitlines()[-1]
-    await server_command(topology, "admin", "ensure-channel", DEMO)
+    await server_command(topology, "admin", "ensure-channel", DEMO, "--title", DEMO_TITLE, "--category", "Demo")
     credentials = Credentials(
         admin_password=password,
         stream_key=(await server_command(topology, "admin", "stream-key", ADMIN, "OBS")).strip().splitlines()[-1],

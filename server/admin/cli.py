@@ -22,7 +22,7 @@ from server.admin.backup import ToolError, outrun_room_versions, read_backup, re
 from server.auth.passwords import hash_password
 from server.auth.sessions import Ended, end_sessions
 from server.channels.keys_store import add_key
-from server.channels.rules import parse_line
+from server.channels.rules import CATEGORY_MAX_CHARS, TITLE_MAX_CHARS, parse_line
 from server.channels.store import channel_by_slug
 from server.db.schema import SchemaBehindError, expected_revision, require_current
 from server.lifespan import open_redis
@@ -59,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     for name in ("create-admin", "reset-password", "ensure-channel", "stream-key"):
         described[name].add_argument("name", metavar="NAME", help="the account's name")
+    described["ensure-channel"].add_argument("--title", default="", help="of a channel that is made now")
+    described["ensure-channel"].add_argument("--category", default="", help="of a channel that is made now")
     described["stream-key"].add_argument("label", metavar="LABEL", help="what the key is for")
     for name in ("backup", "restore"):
         described[name].add_argument("file", metavar="FILE", type=Path)
@@ -92,7 +94,7 @@ def _perform(arguments: argparse.Namespace, settings: "Settings") -> str | None:
         case "reset-password":
             return asyncio.run(reset_password(settings, arguments.name))
         case "ensure-channel":
-            asyncio.run(ensure_channel(settings, arguments.name))
+            asyncio.run(ensure_channel(settings, arguments.name, title=arguments.title, category=arguments.category))
         case "stream-key":
             return asyncio.run(stream_key(settings, arguments.name, arguments.label))
         case "backup":
@@ -144,15 +146,23 @@ async def reset_password(settings: "Settings", name: str) -> str:
     return password
 
 
-async def ensure_channel(settings: "Settings", name: str) -> None:
+async def ensure_channel(settings: "Settings", name: str, *, title: str = "", category: str = "") -> None:
     """Make an account without a password, with its channel, unless there is one.
 
     Raises:
-        AppError: the name is malformed.
+        AppError: the name is malformed, or the title or category is no line of text.
     """
+    title = title and parse_line(title, field="title", most_chars=TITLE_MAX_CHARS)
+    category = category and parse_line(category, field="category", most_chars=CATEGORY_MAX_CHARS)
     async with _database(settings) as connection, connection.transaction():
         if await account_by_name(connection, parse_name(name)) is None:
             await new_account(connection, name)
+            await connection.execute(
+                "UPDATE channels SET title = COALESCE(NULLIF($2, ''), title), category = $3 WHERE slug = lower($1)",
+                name,
+                title,
+                category,
+            )
             _say(f"{name} has a channel; nobody can log in to it (reset-password gives it a password)")
         else:
             _say(f"{name} is there already")

@@ -49,7 +49,10 @@ async def test_resetting_a_password(settings: Settings) -> None:
 async def test_a_channel_and_a_key_for_the_demo(settings: Settings, db: Pool) -> None:
     """The channel is made once, nobody can log in to it, and only the key's hash is kept."""
     for _ in range(2):
-        assert (await admin(settings, "ensure-channel", "demo")).status == 0
+        assert (
+            await admin(settings, "ensure-channel", "demo", "--title", "A picture", "--category", "Demo")
+        ).status == 0
+    assert tuple(await db.fetchrow("SELECT title, category FROM channels") or ()) == ("A picture", "Demo")
     key = await admin(settings, "stream-key", "demo", "the demo's")
     assert key.status == 0, key.said
     assert is_well_formed(key.made)
