@@ -31,12 +31,13 @@ async def readyz(request: "Request[AppState]") -> "Response":
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS), request.state["db"].acquire() as connection:
             await require_current(connection)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, SchemaBehindError) as error:
-        missing["postgres"] = str(error) or type(error).__name__
+        # the class alone: an address inside is nobody's business out there
+        missing["postgres"] = str(error) if isinstance(error, SchemaBehindError) else type(error).__name__
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             await request.state["redis"].ping()
     except (OSError, RedisError, TimeoutError) as error:
-        missing["redis"] = str(error) or type(error).__name__
+        missing["redis"] = type(error).__name__
     return json_response({"status": "missing" if missing else "ok", "missing": missing}, status=503 if missing else 200)
 
 

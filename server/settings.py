@@ -53,7 +53,7 @@ class Settings:
             media_max_bytes=int(read.number("LEAMS_MEDIA_MAX_GB", 10, 0.1, 1_000_000) * 1_000_000_000),
             web_host=read.text("LEAMS_WEB_HOST", "127.0.0.1"),
             web_port=read.integer("LEAMS_WEB_PORT", 8101, 0, 65535),
-            trusted=read.text("LEAMS_TRUSTED", "127.0.0.1"),
+            trusted=read.networks("LEAMS_TRUSTED", "127.0.0.1"),
             metrics_host=read.text("LEAMS_METRICS_HOST", "127.0.0.1"),
             metrics_port=read.integer("LEAMS_METRICS_PORT", 9101, 0, 65535),
             hook_secret=read.text("LEAMS_HOOK_SECRET"),

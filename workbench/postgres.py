@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def create_cluster(folder: "Path") -> None:
-    """Make a cluster in `folder` unless one is there; it trusts connections by its own socket and loopback only.
+def create_cluster(folder: "Path", password_file: "Path | None" = None) -> None:
+    """Make a cluster in `folder` unless one is there, with one superuser, `leams`, known by the file's password.
+
+    Without a file it trusts whoever is on this machine: for tests and benches.
 
     It is made beside its place: one that was interrupted is no cluster and is thrown away by the next call.
 
@@ -25,7 +27,10 @@ def create_cluster(folder: "Path") -> None:
     unfinished.mkdir(parents=True)
     give_to_user(unfinished)
     subprocess.run(
-        [program("initdb"), "-D", str(unfinished), "-U", "leams", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"],
+        [
+            *(program("initdb"), "-D", str(unfinished), "-U", "leams", "-E", "UTF8", "--locale=C.UTF-8"),
+            *(["--auth=scram-sha-256", f"--pwfile={password_file}"] if password_file else ["--auth=trust"]),
+        ],
         check=True,
         user=unprivileged_user(),
         cwd="/",

@@ -60,16 +60,20 @@ class Supervisor:
             child.task = self._group.create_task(child.keep_running(), name=child.program.name)
         await asyncio.gather(*(child.wait_ready() for child in children))
 
-    async def stop(self) -> None:
-        """End every process, the last started first."""
-        for child in reversed(self._children):
+    async def stop(self, *first: str) -> None:
+        """End every process: those named `first` side by side, then the last started first."""
+        for child in self._children:
             child.is_stopping = True
+        await asyncio.gather(*(self._end(child) for child in self._children if child.program.name in first))
         for child in reversed(self._children):
-            await child.end()
-            if child.task is not None:
-                child.task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await child.task
+            await self._end(child)
+
+    async def _end(self, child: "_Child") -> None:
+        await child.end()
+        if child.task is not None:
+            child.task.cancel()
+            with suppress(asyncio.CancelledError):
+                await child.task
 
     def pids(self) -> dict[str, int]:
         """The processes that run now, by name."""

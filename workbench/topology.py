@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -16,13 +17,15 @@ from workbench.addresses import Addresses
 from workbench.machine import program
 from workbench.nginx import render
 from workbench.postgres import postgres_command
-from workbench.redis import redis_command
+from workbench.redis import redis_command, write_redis_config
 from workbench.supervisor import Program, Ready, StartError
 
 ROOT = Path(__file__).resolve().parent.parent
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 MIME_TYPES = Path("/etc/nginx/mime.types")
 WEBS = ("web_1", "web_2")
+WEB_STOP_SECONDS = 15.0
+"""A web process asks its sockets to leave for 3 s, and finishes requests for 10 s more."""
 TRANSCODING_SHARE = 0.85
 TRANSCODERS = ("transcoder_1", "transcoder_2")
 
@@ -30,17 +33,18 @@ TRANSCODERS = ("transcoder_1", "transcoder_2")
 class Topology:
     """The programs of one run; every method returns those that may start together."""
 
-    def __init__(self, addresses: Addresses, var: Path, hook_secret: str) -> None:
+    def __init__(self, addresses: Addresses, var: Path, hook_secret: str, store_password: str) -> None:
         self.addresses = addresses
         self.var = var
         self._hook_secret = hook_secret
+        self._store_password = store_password
         loopback = "127.0.0.1"
         port = addresses.internal_port
-        self.postgres_server = f"postgresql://leams@{loopback}:{port('postgres')}"
+        self.postgres_server = f"postgresql://leams:{store_password}@{loopback}:{port('postgres')}"
         self.database_url = f"{self.postgres_server}/leams"
         self.environment = {
             "LEAMS_DATABASE_URL": self.database_url,
-            "LEAMS_REDIS_URL": f"redis://{loopback}:{port('redis')}/0",
+            "LEAMS_REDIS_URL": f"redis://:{store_password}@{loopback}:{port('redis')}/0",
             "LEAMS_PUBLIC_URL": addresses.public_url,
             "LEAMS_RTMP_PUBLIC_URL": f"rtmp://{addresses.host}:{addresses.rtmp_port}/live",
             "LEAMS_RTMP_PULL_URL": f"rtmp://{loopback}:{addresses.rtmp_port}/live",
@@ -54,6 +58,8 @@ class Topology:
     def stores(self) -> list[Program]:
         """Postgres and Redis."""
         port = self.addresses.internal_port
+        redis_config = self.var / "secrets/redis.conf"
+        write_redis_config(redis_config, self._store_password)
         return [
             Program(
                 "postgres",
@@ -61,7 +67,7 @@ class Topology:
                 ready=self._postgres_answers,
                 stop_signal=signal.SIGINT,
             ),
-            Program("redis", redis_command(self.var / "redis", port("redis")), ready=self._redis_answers),
+            Program("redis", redis_command(self.var / "redis", port("redis"), redis_config), ready=self._redis_answers),
         ]
 
     def servers(self) -> list[Program]:
@@ -88,9 +94,7 @@ class Topology:
     def _web(self, name: str) -> Program:
         port = self.addresses.internal_port(name)
         web = self._ours(name, ["server", "web"], f"{name}_metrics", {"LEAMS_WEB_PORT": str(port)})
-        return Program(
-            web.name, web.command, ready=_http_ok(f"http://127.0.0.1:{port}/readyz"), environment=web.environment
-        )
+        return replace(web, ready=_http_ok(f"http://127.0.0.1:{port}/readyz"), stop_seconds=WEB_STOP_SECONDS)
 
     def _ours(self, name: str, module: list[str], metrics: str, more: dict[str, str] | None = None) -> Program:
         port = self.addresses.internal_port(metrics)

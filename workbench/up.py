@@ -18,10 +18,12 @@ from server.process.shutdown import stop_event
 from workbench.addresses import AddressError, Addresses
 from workbench.postgres import create_cluster
 from workbench.supervisor import StartError, Supervisor
-from workbench.topology import Topology, prepare_database, server_command
+from workbench.topology import WEBS, Topology, prepare_database, server_command
 
 ADMIN = "admin"
 DEMO = "demo"
+HOOK_SECRET = "hook-secret"  # noqa: S105  # a file's name: what the ingest nginx shows the web processes
+STORE_PASSWORD = "store-password"  # noqa: S105  # a file's name: what opens Postgres and Redis
 DEMO_TITLE = "A test picture with the wall clock in it"
 
 
@@ -75,9 +77,9 @@ async def run(addresses: Addresses, var: Path, *, demo: bool) -> None:
     Raises:
         StartError: something did not come up; everything else was stopped again.
     """
-    topology = Topology(addresses, var, hook_secret(var))
+    topology = Topology(addresses, var, kept_secret(var, HOOK_SECRET), kept_secret(var, STORE_PASSWORD))
     try:
-        create_cluster(var / "postgres")
+        create_cluster(var / "postgres", var / "secrets" / STORE_PASSWORD)
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise StartError(f"initdb: {' '.join(last)}: mend that, or set LEAMS_VAR to a folder elsewhere") from error
@@ -98,7 +100,8 @@ async def run(addresses: Addresses, var: Path, *, demo: bool) -> None:
                 problem = outcome
             stopping.cancel()
             say("stopping")
-            await supervisor.stop()
+            # while the edge still stands: so that every page hears that it may come back
+            await supervisor.stop(*WEBS)
     if problem:
         raise problem
 
@@ -143,9 +146,9 @@ async def first_run(topology: Topology) -> Credentials:
     return credentials
 
 
-def hook_secret(var: Path) -> str:
-    """What the ingest nginx shows the web processes; made at the first start."""
-    file = var / "secrets/hook-secret"
+def kept_secret(var: Path, name: str) -> str:
+    """A secret that is made at the first start and kept in `var/secrets`."""
+    file = var / "secrets" / name
     if not file.exists():
         keep(file, secrets.token_urlsafe(32))
     return file.read_text()

@@ -7,6 +7,7 @@ another.  Every effect may happen twice without harm.
 import time
 from typing import TYPE_CHECKING, Any, assert_never
 
+import asyncpg
 import msgspec
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -110,7 +111,12 @@ async def _apply_entry(control: Control, fields: dict[bytes, bytes]) -> None:
         _bad_reports_total.inc()
         _log.error("transcode_report_bad", error=str(error))
         return
-    await apply(control, report)
+    try:
+        await apply(control, report)
+    except asyncpg.DataError as error:
+        # what Postgres will never take (a NUL in a text) must not come again for ever, nor hold up the others
+        _bad_reports_total.inc()
+        _log.error("transcode_report_refused", error=str(error))
 
 
 def _if_current(report: LiveReport, transition: Transition) -> Transition:

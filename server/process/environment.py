@@ -1,6 +1,7 @@
 """Read settings from environment variables, collecting every fault before failing."""
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,6 +52,17 @@ class Environment:
     def path(self, name: str, default: Path) -> Path:
         """A path of the file system, made absolute."""
         return Path(self._env.get(name) or default).absolute()
+
+    def networks(self, name: str, default: str) -> str:
+        """Addresses or networks with commas between them; a `*` would trust everybody and is a fault."""
+        value = self._env.get(name) or default
+        for part in value.split(","):
+            try:
+                ip_network(part.strip(), strict=False)
+            except ValueError:
+                self._faults.append(f"{name}={value!r}: expected addresses or networks such as 10.0.0.0/8")
+                break
+        return value
 
     def check(self) -> None:
         """Fail with all faults found so far.

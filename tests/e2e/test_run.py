@@ -7,9 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import asyncpg
 import httpx
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError
 
 from tests.services.processes import wait_until
 from tests.services.stack import ROOT, Stack, running_stack, running_stack_in, state_folder
@@ -49,6 +53,18 @@ def test_the_demo_channel_is_live_through_the_front_door() -> None:
             return bool(httpx.get(f"{stack.url}/api/v1/channels/demo").json()["live"] == "live")
 
         wait_until(live, "the demo to be live")
+
+
+async def test_the_stores_open_to_their_password_alone() -> None:
+    """Another user of the machine reaches the ports, but neither Postgres nor Redis."""
+    with running_stack("--no-demo") as stack:
+        redis_port = urlsplit(stack.redis_url).port or 0
+        redis = Redis(port=redis_port)
+        with pytest.raises(AuthenticationError):
+            await redis.ping()
+        await redis.aclose()
+        with pytest.raises(asyncpg.PostgresError, match="password"):
+            await asyncpg.connect(f"postgresql://leams:guess@127.0.0.1:{redis_port - 1}/leams")
 
 
 def test_killing_the_supervisor_ends_its_children() -> None:

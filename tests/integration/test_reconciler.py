@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -254,6 +255,8 @@ async def test_reports_move_the_broadcast(away: Control, db: Pool, redis: Redis)
     assert await redis.get(reports.health_key(public_id)) is not None
     await report(redis, away, Gone(**about))  # type: ignore[arg-type]
     assert (await last_row(db))["state"] == "live", "the ingest says who is gone"
+    strange = msgspec.structs.replace(SOURCE, video_codec="h264\x00")
+    await report(redis, away, Probed(**about, source=strange))  # type: ignore[arg-type]
     await redis.xadd(REPORTS_STREAM, {"x": b"nonsense"})
     await redis.xadd(REPORTS_STREAM, {FIELD: b"\xff{"})
     while await reports.apply_waiting(away, block_ms=10):

@@ -78,12 +78,13 @@ def running_stack_in(var: Path, *flags: str, environment: dict[str, str] | None 
     try:
         command = [sys.executable, "-m", "workbench.up", *flags]
         with running(command, log, lambda: "Stop " in log.read_text(), env=env, drop_root=True, seconds=START_SECONDS):
+            password = (var / "secrets/store-password").read_text()
             secrets = json.loads((var / "secrets/first-run.json").read_text())
             yield Stack(
                 var=var,
                 url=f"http://127.0.0.1:{port}",
                 rtmp=f"rtmp://127.0.0.1:{rtmp_port}/live",
-                redis_url=f"redis://127.0.0.1:{internal + PORTS.index('redis')}/0",
+                redis_url=f"redis://:{password}@127.0.0.1:{internal + PORTS.index('redis')}/0",
                 admin_password=secrets["admin_password"],
                 stream_key=secrets["stream_key"],
             )
@@ -106,7 +107,7 @@ def state_folder() -> Iterator[Path]:
 
 def free_ports(count: int) -> int:
     """The first of `count` ports in a row that were all free a moment ago."""
-    for first in range(20_000, 60_000, count):
+    for first in range(20_000 + 100 * (os.getpid() % 100), 60_000, count):  # not where another run looks
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise RuntimeError("no free ports")

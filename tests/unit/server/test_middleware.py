@@ -1,30 +1,25 @@
 """What an exchange gets when its door crashes."""
 
-import json
-
 import httpx
-import pytest
+import structlog
 from starlette.types import Receive, Scope, Send
 
 from server.middleware import ExchangeMiddleware
-from server.process.logs import configure_logs
 
 
-async def test_a_crash_has_its_request_id_in_the_reply_and_in_every_line(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_crash_has_its_request_id_in_the_reply_and_in_every_line() -> None:
     """A 500 has the security headers; its traceback and its exchange are found by the request's id."""
 
     async def door(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise ZeroDivisionError
 
-    configure_logs("test")
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=ExchangeMiddleware(door)), base_url="http://x"
-    ) as client:
-        reply = await client.get("/", headers={"X-Request-Id": "0123456789"})
+    transport = httpx.ASGITransport(app=ExchangeMiddleware(door))
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            reply = await client.get("/", headers={"X-Request-Id": "0123456789"})
     assert (reply.status_code, reply.json()["error"]["code"]) == (500, "internal")
     assert reply.headers["X-Request-Id"] == "0123456789"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in lines] == ["request_crashed", "http_exchange"]
     assert all(line["request_id"] == "0123456789" for line in lines)
     assert lines[1]["status"] == 500

@@ -10,7 +10,7 @@ import pytest
 
 from workbench.machine import unprivileged_user
 from workbench.provision import ProvisionError, make_state_folder, prepare
-from workbench.up import hook_secret
+from workbench.up import HOOK_SECRET, kept_secret
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -57,9 +57,9 @@ def test_secrets_are_written_whole(tmp_path: Path) -> None:
     """Made once, read again as it was, and by its owner alone."""
     folder = tmp_path / "secrets"
     folder.mkdir()
-    secret = hook_secret(tmp_path)
+    secret = kept_secret(tmp_path, HOOK_SECRET)
     assert len(secret) > 30
-    assert hook_secret(tmp_path) == secret
+    assert kept_secret(tmp_path, HOOK_SECRET) == secret
     assert [file.name for file in folder.iterdir()] == ["hook-secret"]
     assert (folder / "hook-secret").stat().st_mode & 0o777 == 0o600
 
