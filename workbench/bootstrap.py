@@ -51,6 +51,7 @@ def main(argv: list[str]) -> int:
     bench.add_argument("rest", nargs=argparse.REMAINDER, help="arguments of the benchmark")
     arguments = parser.parse_args(argv)
 
+    os.umask(0o022)  # what root makes here, another user runs
     var = Path(os.environ.get("LEAMS_VAR") or ROOT / "var").absolute()
     try:
         provision.prepare(ROOT, var, for_tests=arguments.command is not None)

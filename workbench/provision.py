@@ -143,23 +143,21 @@ def make_user(root: Path, var: Path) -> None:
             "useradd",
         )
     for folder in sorted({*root.parents, *var.parents, root, var}):
-        if not can_enter(folder):
+        if not may("-x", folder):
             # the right to pass through, not to list: a checkout under /root is a common first try
             entered = subprocess.run(["setfacl", "-m", f"u:{USER}:x", str(folder)], check=False, capture_output=True)
             if entered.returncode != 0:
                 raise ProvisionError(
                     f"the user {USER} can't enter {folder}: clone somewhere else, for example under /opt"
                 )
+    if not may("-r", root / "workbench/up.py"):
+        raise ProvisionError(f"the user {USER} can't read {root}: chmod -R go+rX {root}")
 
 
-def can_enter(folder: Path) -> bool:
-    """May the unprivileged user pass through this folder?"""
-    return (
-        subprocess.run(
-            ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "test", "-x", str(folder)], check=False
-        ).returncode
-        == 0
-    )
+def may(flag: str, path: Path) -> bool:
+    """Has the unprivileged user this right (a flag of test(1)) on the path?"""
+    as_user = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups"]
+    return subprocess.run([*as_user, "test", flag, str(path)], check=False).returncode == 0
 
 
 def own_state(var: Path) -> None:

@@ -56,6 +56,8 @@ def main(argv: list[str]) -> int:
         return fail(str(error))
     except OSError as error:
         return fail(about_disk(error))
+    except KeyboardInterrupt:  # before the supervisor listens for it: nothing runs yet
+        return fail("stopped")
     return 0
 
 
@@ -114,7 +116,7 @@ async def attempt(starting: Awaitable[Credentials]) -> Credentials | StartError:
         return error
     except OSError as error:
         return StartError(about_disk(error))
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return StartError(f"Postgres: {error}: mend that, or set LEAMS_VAR to a folder elsewhere")
 
 
