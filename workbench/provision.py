@@ -143,13 +143,13 @@ def make_user(root: Path, var: Path) -> None:
             "useradd",
         )
     for folder in sorted({*root.parents, *var.parents, root, var}):
-        if not may("-x", folder):
-            # the right to pass through, not to list: a checkout under /root is a common first try
-            entered = subprocess.run(["setfacl", "-m", f"u:{USER}:x", str(folder)], check=False, capture_output=True)
-            if entered.returncode != 0:
-                raise ProvisionError(
-                    f"the user {USER} can't enter {folder}: clone somewhere else, for example under /opt"
-                )
+        # the right to pass through, and to list our own: a checkout under /root is a common first try
+        is_ours = folder in {root, var}
+        if may("-x", folder) and (may("-r", folder) or not is_ours):
+            continue
+        right = f"u:{USER}:{'rx' if is_ours else 'x'}"
+        if subprocess.run(["setfacl", "-m", right, str(folder)], check=False, capture_output=True).returncode != 0:
+            raise ProvisionError(f"the user {USER} can't enter {folder}: clone somewhere else, for example under /opt")
     if not may("-r", root / "workbench/up.py"):
         raise ProvisionError(f"the user {USER} can't read {root}: chmod -R go+rX {root}")
 
