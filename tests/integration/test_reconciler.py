@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from chat.presence import stored_info
@@ -248,8 +249,10 @@ async def test_reports_move_the_broadcast(away: Control, db: Pool, redis: Redis)
     assert (await last_row(db))["source"]["keyframe_seconds"] == 2.0
     await report(redis, away, FirstSegment(**{**about, "publish_count": 0}, seconds=1.0))  # type: ignore[arg-type]
     assert (await last_row(db))["state"] == "starting", "an earlier session's report says nothing of this one"
+    timed = REGISTRY.get_sample_value("leams_first_segment_seconds_count") or 0
     await report(redis, away, FirstSegment(**about, seconds=1.0))  # type: ignore[arg-type]
     assert (await last_row(db))["state"] == "live"
+    assert REGISTRY.get_sample_value("leams_first_segment_seconds_count") == timed + 1
     assert (await stored_info(redis, channel_id)).live == "live"
     await report(redis, away, Health(**about, source=SOURCE, renditions=(), speed=1.01))  # type: ignore[arg-type]
     assert await redis.get(reports.health_key(public_id)) is not None
