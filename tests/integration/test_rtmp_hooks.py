@@ -158,6 +158,10 @@ async def test_every_refusal_looks_the_same(ingest: IngestPorts, db: Pool) -> No
         assert reply.headers["connection"] == "close", "nginx acts only once the socket closes"
     assert await broadcasts(db) == []
     assert (await ask(ingest, good)).status_code == 302
+    async with httpx.AsyncClient(trust_env=False) as client:
+        metrics = (await client.get(f"http://127.0.0.1:{ingest.metrics}/metrics")).text
+    for answer in ("accepted", "refused"):
+        assert f'leams_hook_seconds_count{{answer="{answer}",hook="publish"}}' in metrics
 
 
 async def test_every_refusal_takes_the_same_statements(settings: Settings, database_url: str, redis: Redis) -> None:

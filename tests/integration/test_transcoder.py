@@ -1,9 +1,11 @@
 """The transcoder on a real nginx-rtmp, FFmpeg and Redis: what an encoder sends becomes aligned segments and reports."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
@@ -12,6 +14,7 @@ from media.window import Live
 from tests.services.bare_ingest import bare_ingest
 from tests.services.encoder import encoder_command, publishing
 from tests.services.transcoders import Transcoding, discontinuities, has_segments
+from workbench.machine import free_port
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,8 @@ def assert_aligned(transcoding: Transcoding, live: Live) -> None:
 
 async def test_an_encoder_becomes_an_aligned_ladder_within_six_seconds(transcoding: Transcoding) -> None:
     """Publish → first segment ≤ 6 s; boundaries equal to the tick; figures true to the bytes; a thumbnail."""
-    with transcoding.worker("one"):
+    metrics_port = free_port()
+    with transcoding.worker("one", LEAMS_METRICS_PORT=str(metrics_port)):
         await transcoding.worker_ready()
         with publishing(encoder_command(transcoding.address, size="640x360", fps=30)):
             await transcoding.enqueue()
@@ -63,6 +67,9 @@ async def test_an_encoder_becomes_an_aligned_ladder_within_six_seconds(transcodi
             )
             live = await transcoding.live_when(has_segments(4), "four segments")
         await transcoding.report(jobs.Gone)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            metrics = (await client.get(f"http://127.0.0.1:{metrics_port}/metrics")).text
+        assert re.search(r"^leams_transcoder_ffmpeg_speed_ratio_count [1-9]", metrics, re.MULTILINE)
         assert first.seconds <= 6
         assert (health.source.width, health.source.height) == (640, 360)
         assert health.source.video_codec == "h264"

@@ -37,11 +37,12 @@ class IngestPorts:
     rtmp: int
     http: int
     web: int
+    metrics: int
 
     @classmethod
     def free(cls) -> "IngestPorts":
-        """Three ports that were free a moment ago."""
-        return cls(free_port(), free_port(), free_port())
+        """Ports that were free a moment ago."""
+        return cls(free_port(), free_port(), free_port(), free_port())
 
     @property
     def http_url(self) -> str:
@@ -107,7 +108,7 @@ def running_web(settings: Settings, ports: IngestPorts, log: Path) -> Iterator["
         "LEAMS_HOOK_SECRET": settings.hook_secret,
         "LEAMS_INGEST_HTTP_URL": ports.http_url,
         "LEAMS_WEB_PORT": str(ports.web),
-        "LEAMS_METRICS_PORT": "0",
+        "LEAMS_METRICS_PORT": str(ports.metrics),
         "MEDIA_STORE": settings.media_store,
         "PYTHONPATH": str(ROOT),
     }
