@@ -19,6 +19,8 @@ EXAMPLES = """examples:
   ./run                      start everything with a demo stream; Ctrl-C stops it
   ./run --no-demo            without the demo stream
   ./run --lan                reachable from other machines of this network
+  ./run admin reset-password admin
+                             a new one-time password; ./run admin --help lists the commands
   ./run test                 every check and test
   ./run bench chat_fanout    one benchmark; its last line is one JSON object
 
@@ -49,10 +51,16 @@ def main(argv: list[str]) -> int:
     bench = commands.add_parser("bench", help="run one benchmark")
     bench.add_argument("name", choices=benches())
     bench.add_argument("rest", nargs=argparse.REMAINDER, help="arguments of the benchmark")
+    admin = commands.add_parser("admin", help="python -m server admin …, for what ./run runs", add_help=False)
+    admin.add_argument("rest", nargs=argparse.REMAINDER, help="a command and its arguments")
     arguments = parser.parse_args(argv)
 
     os.umask(0o022)  # what root makes here, another user runs
     var = Path(os.environ.get("LEAMS_VAR") or ROOT / "var").absolute()
+    if arguments.command == "admin":
+        if not (var / "venv/bin/python").exists():
+            sys.exit("./run: nothing is installed yet: start ./run first, and leave it running")
+        hand_over(var, ["workbench.admin", *arguments.rest])
     try:
         provision.prepare(ROOT, var, for_tests=arguments.command is not None)
     except provision.ProvisionError as error:

@@ -67,6 +67,38 @@ async def test_the_stores_open_to_their_password_alone() -> None:
             await asyncpg.connect(f"postgresql://leams:guess@127.0.0.1:{redis_port - 1}/leams")
 
 
+def test_the_operators_commands_find_the_stores() -> None:
+    """`./run admin` needs no variable: a forgotten password is one command away."""
+    with running_stack("--no-demo") as stack:
+        done = subprocess.run(
+            [sys.executable, "-m", "workbench.admin", "reset-password", "admin"],
+            env={**os.environ, **stack.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        login = {"name": "admin", "password": done.stdout.strip().splitlines()[-1]}
+        assert httpx.post(f"{stack.url}/api/v1/auth/login", json=login).status_code == 200
+
+
+def test_before_the_first_start_the_operator_is_told_so() -> None:
+    """One line, and what to do."""
+    with state_folder() as var:
+        done = subprocess.run(
+            [sys.executable, "-m", "workbench.admin", "backup", "x"],
+            env={**os.environ, "LEAMS_VAR": str(var), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "start ./run first" in done.stderr
+
+
 def test_killing_the_supervisor_ends_its_children() -> None:
     """Children die with the supervisor, however it dies."""
     with running_stack("--no-demo") as stack:

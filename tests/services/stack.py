@@ -37,6 +37,8 @@ class Stack:
     admin_password: str
     stream_key: str
     """A key of the channel `admin`."""
+    environment: dict[str, str]
+    """What it was started with."""
 
     def pids(self) -> dict[str, int]:
         """The supervised processes by name, as they were when the platform was ready."""
@@ -87,6 +89,7 @@ def running_stack_in(var: Path, *flags: str, environment: dict[str, str] | None 
                 redis_url=f"redis://:{password}@127.0.0.1:{internal + PORTS.index('redis')}/0",
                 admin_password=secrets["admin_password"],
                 stream_key=secrets["stream_key"],
+                environment=env,
             )
     finally:
         if keep := os.environ.get("LEAMS_KEEP_LOGS"):
