@@ -136,9 +136,8 @@ async def test_a_wrong_or_missing_key_is_refused(ingest: IngestPorts, db: Pool, 
     assert files_with(logs, "kkkk") == []
 
 
-async def test_every_refusal_looks_the_same(ingest: IngestPorts, db: Pool) -> None:
-    """Unknown, empty, huge, revoked, disabled, blocked: one status, one body, the same headers."""
-    _, good = await make_channel(db, "Good")
+async def keys_that_open_nothing(db: Pool) -> tuple[str, str, str]:
+    """Keys that were good: a revoked one, one of a disabled account, one of a blocked channel."""
     _, revoked = await make_channel(db, "Revoked")
     _, disabled = await make_channel(db, "Disabled")
     _, blocked = await make_channel(db, "Blocked")
@@ -148,6 +147,13 @@ async def test_every_refusal_looks_the_same(ingest: IngestPorts, db: Pool) -> No
         await connection.execute(
             "UPDATE channels SET publish_blocked_until = now() + interval '1 minute' WHERE slug = 'blocked'"
         )
+    return revoked, disabled, blocked
+
+
+async def test_every_refusal_looks_the_same(ingest: IngestPorts, db: Pool) -> None:
+    """Unknown, empty, huge, revoked, disabled, blocked: one status, one body, the same headers."""
+    _, good = await make_channel(db, "Good")
+    revoked, disabled, blocked = await keys_that_open_nothing(db)
     replies = [
         await ask(ingest, name)
         for name in ("lk_" + "u" * 43, "", "k" * 10_000, "k" * 300, "%00%ff", revoked, disabled, blocked)
@@ -172,15 +178,7 @@ async def test_every_refusal_takes_the_same_statements(settings: Settings, datab
         connection.add_query_logger(lambda query: said.append(query.query))
 
     async with asyncpg.create_pool(database_url, init=listen, min_size=1, max_size=1) as db:
-        _, revoked = await make_channel(db, "Revoked")
-        _, disabled = await make_channel(db, "Disabled")
-        _, blocked = await make_channel(db, "Blocked")
-        async with db.acquire() as connection:
-            await connection.execute("UPDATE stream_keys SET revoked_at = now() WHERE hash = $1", key_hash(revoked))
-            await connection.execute("UPDATE accounts SET disabled_at = now() WHERE name = 'Disabled'")
-            await connection.execute(
-                "UPDATE channels SET publish_blocked_until = now() + interval '1 hour' WHERE id = 3"
-            )
+        revoked, disabled, blocked = await keys_that_open_nothing(db)
         async with open_control(settings, db, redis) as control:
             statements = {}
             for name in ("lk_" + "u" * 43, "", "k" * 300, revoked, disabled, blocked):
