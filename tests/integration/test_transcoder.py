@@ -23,14 +23,6 @@ def pull_url(service_folder: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def transcoding(
-    pull_url: str, redis: Redis, redis_url: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Transcoding:
-    name: str = request.node.name
-    return Transcoding(redis, redis_url, pull_url, tmp_path / "media", public_id=name.replace("_", "")[-40:])
-
-
 def assert_aligned(transcoding: Transcoding, live: Live) -> None:
     """Equal boundaries in all video renditions, sync first, no gap in time, parts that cover their segment."""
     starts: list[list[int]] = []

@@ -27,14 +27,6 @@ def pull_url(service_folder: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def transcoding(
-    pull_url: str, redis: Redis, redis_url: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Transcoding:
-    name: str = request.node.name
-    return Transcoding(redis, redis_url, pull_url, tmp_path / "media", public_id=name.replace("_", "")[-40:])
-
-
 def next_sequence(live: Live) -> int:
     """The number that the next segment will have; equal in all renditions."""
     (number,) = {live.windows[item.name].next_sequence for item in live.renditions}
