@@ -7,33 +7,22 @@ coordinated omission) to the moment the last of all members has read it.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import random
 import secrets
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
-import asyncpg
 import uvloop
 
+from bench.crowd import make_crowd
 from bench.report import Figure, percentile, report
-from server.auth.signing_keys import AccessTokens
+from bench.services import bench_folder, cpu_seconds, stores, web_processes
 from server.db.pool import open_pool
-from server.db.schema import migrate
-from tests.services.chat import JSON, Account, People, WebProcess, masked, web_process
-from tests.services.processes import listens, running
-from workbench.machine import free_port, give_to_user
-from workbench.postgres import create_cluster, postgres_command
-from workbench.redis import redis_command
+from tests.services.chat import JSON, Account, WebProcess, masked
 
 GOAL_P99_MS = 100.0
 SENDERS = 50
@@ -132,58 +121,10 @@ class Member(asyncio.Protocol):
             self._tally.refused += 1
 
 
-@contextmanager
-def servers(folder: Path) -> Iterator[tuple[str, str]]:
-    """Durable Postgres and Redis; their addresses."""
-    postgres_port, redis_port = free_port(), free_port()
-    create_cluster(folder / "postgres")
-    (folder / "redis").mkdir()
-    give_to_user(folder / "redis")
-    with (
-        running(
-            postgres_command(folder / "postgres", postgres_port),
-            folder / "postgres.log",
-            lambda: listens(postgres_port),
-            drop_root=True,
-        ) as postgres,
-        running(
-            redis_command(folder / "redis", redis_port),
-            folder / "redis.log",
-            lambda: listens(redis_port),
-            drop_root=True,
-        ),
-    ):
-        url = f"postgresql://leams@127.0.0.1:{postgres_port}/postgres"
-        _wait_for_postgres(url)
-        migrate(url)
-        try:
-            yield url, f"redis://127.0.0.1:{redis_port}/0"
-        finally:
-            postgres.send_signal(signal.SIGINT)
-
-
-def _wait_for_postgres(url: str) -> None:
-    async def connect() -> None:
-        for _ in range(100):
-            with contextlib.suppress(OSError, asyncpg.PostgresError):
-                await (await asyncpg.connect(url)).close()
-                return
-            await asyncio.sleep(0.1)
-
-    asyncio.run(connect())
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process.  Source: proc(5), fields 14 and 15 of stat."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 async def measure(database_url: str, web: WebProcess, members: int, rate: float, seconds: float) -> dict[str, Figure]:
     """Fill the room, talk, count."""
     async with open_pool(database_url) as db:
-        people = People(db, await AccessTokens.load(db))
-        accounts = [await people.join() for _ in range(members)]
+        accounts = await make_crowd(db, members)
     tally, room, loop = Tally(), accounts[0].room, asyncio.get_running_loop()
     sockets: list[Member] = []
     started = time.perf_counter()
@@ -254,11 +195,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0, help="messages a second")
     parser.add_argument("--seconds", type=float, default=15.0, help="measured, after a warm-up")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="leams-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with servers(folder) as (database_url, redis_url), web_process(database_url, redis_url, folder) as web:
-            figures = uvloop.run(measure(database_url, web, arguments.members, arguments.rate, arguments.seconds))
+    with bench_folder() as folder, stores(folder) as backing, web_processes(backing, folder) as (web,):
+        figures = uvloop.run(measure(backing.database_url, web, arguments.members, arguments.rate, arguments.seconds))
     return report("chat_fanout", figures)
 
 

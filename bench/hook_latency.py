@@ -10,15 +10,13 @@ import asyncio
 import dataclasses
 import secrets
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import asyncpg
 import uvloop
 
-from bench.chat_fanout import servers
 from bench.report import Figure, percentile, report
+from bench.services import bench_folder, stores
 from media.stream_key import RANDOM_BYTES, key_hash, mint
 from server.settings import Settings
 from tests.services.ingest import IngestPorts, running_ingest
@@ -111,20 +109,17 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=50.0, help="calls a second")
     parser.add_argument("--seconds", type=float, default=10.0)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="leams-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with servers(folder) as (database_url, redis_url):
-            settings = Settings.from_env(
-                {
-                    "LEAMS_DATABASE_URL": database_url,
-                    "LEAMS_REDIS_URL": redis_url,
-                    "LEAMS_HOOK_SECRET": secrets.token_hex(16),
-                    "MEDIA_STORE": (folder / "media").as_uri(),
-                }
-            )
-            with running_ingest(settings, folder / "ingest") as ports:
-                figures = uvloop.run(measure(database_url, ports, arguments.rate, arguments.seconds))
+    with bench_folder() as folder, stores(folder) as backing:
+        settings = Settings.from_env(
+            {
+                "LEAMS_DATABASE_URL": backing.database_url,
+                "LEAMS_REDIS_URL": backing.redis_url,
+                "LEAMS_HOOK_SECRET": secrets.token_hex(16),
+                "MEDIA_STORE": (folder / "media").as_uri(),
+            }
+        )
+        with running_ingest(settings, folder / "ingest") as ports:
+            figures = uvloop.run(measure(backing.database_url, ports, arguments.rate, arguments.seconds))
     return report("hook_latency", figures)
 
 
