@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from chat.codes import Close
-from chat.outbox import Outlet, prepare
+from chat.outbox import prepare
+from chat.outlet import Outlet
 from chat.presence import Counts
 from chat.wire import Encoding, Restriction, Role, ServerFrame, encode
 

@@ -4,25 +4,10 @@ A frame is prepared once per encoding and shared by every socket that gets it: `
 an unmasked, uncompressed WebSocket frame.  Source: RFC 6455, 5.2.
 """
 
-from typing import Protocol
-
-from chat.codes import Close
+from chat.outlet import OUTBOX_BYTES
 from chat.wire import Encoding
 
-OUTBOX_BYTES = 1024 * 1024
-"""About 4,000 chat lines; a socket that is further behind is closed with SLOW and recovers by position."""
-
 _TEXT, _BINARY, _FIN = 0x1, 0x2, 0x80
-
-
-class Outlet(Protocol):
-    """Where a socket's frames leave; the hub and the session know nothing else of the transport."""
-
-    def offer(self, frame: bytes) -> bool:
-        """Take a prepared frame, never blocking; False when it is full or gone: nothing more is taken then."""
-
-    def close(self, code: Close, reason: str = "") -> None:
-        """Send what waits (not to a slow reader), then a close frame; does nothing the second time."""
 
 
 def prepare(payload: bytes, encoding: Encoding) -> bytes:

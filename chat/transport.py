@@ -12,10 +12,10 @@ from websockets.protocol import State
 
 from chat.codes import Close
 from chat.outbox import Outbox
+from chat.outlet import EXTENSION, OUTBOX_BYTES, Conversation
 
 CLOSE_SECONDS = 2.0
 """For the peer to answer a close frame; then the connection is cut, whatever it holds."""
-EXTENSION = "leams.outlet"
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -34,12 +34,46 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
 
 class RawOutlet:
-    """`chat.outbox.Outlet` over a transport of asyncio."""
+    """`chat.outlet.Outlet` over a transport of asyncio."""
+
+    is_deflated = False
 
     def __init__(self, protocol: SocketProtocol) -> None:
         self._protocol = protocol
         self._outbox = Outbox()
         self._is_closed = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        """Unsent bytes wait."""
+        return not self._outbox.is_empty or self._protocol.transport.get_write_buffer_size() > 0
+
+    def write(self, data: bytes) -> None:
+        """Finished frames leave now."""
+        transport = self._protocol.transport
+        if not self._is_closed and not transport.is_closing():
+            self._flush()
+            transport.write(data)
+
+    def has_room(self, size_bytes: int) -> bool:
+        """So much more fits."""
+        return self._protocol.transport.get_write_buffer_size() + size_bytes <= OUTBOX_BYTES
+
+    def set_deadline(self, seconds: float, code: Close, reason: str) -> None:
+        """Close so after so long."""
+        self.clear_deadline()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self.close, code, reason)
+
+    def clear_deadline(self) -> None:
+        """The deadline was met."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def converse(self, conversation: Conversation) -> None:
+        """Frames go through ASGI's `receive` here."""
+        raise NotImplementedError
 
     def offer(self, frame: bytes) -> bool:
         """Take a frame; it leaves at the end of this loop turn, with the others of the turn."""
@@ -63,6 +97,7 @@ class RawOutlet:
         if self._is_closed:
             return
         self._is_closed = True
+        self.clear_deadline()
         if code is Close.SLOW:
             self._outbox.take()
         self._flush()

@@ -18,11 +18,10 @@ from chat.audience import Identity, Socket
 from chat.commander import Commander
 from chat.history import Moderation, Page, archived_page, learn_later
 from chat.hub import Hub, Sources
-from chat.outbox import Outlet
+from chat.outlet import EXTENSION, Outlet
 from chat.room import Position, RoomRules
 from chat.sanctions import room_rules, rules_versions
 from chat.session import Doors, Session, TokenExpiredError, TokenRefusedError
-from chat.transport import EXTENSION
 from chat.wire import BACKFILL_MESSAGES, Encoding, Logged
 from server.auth.guards import identify
 from server.auth.signing_keys import AccessTokens

@@ -14,7 +14,7 @@ from chat.hub import ACCOUNT_SOCKETS_MAX, EXPIRY_GRACE_SECONDS, KEEP_EMPTY_SECON
 from chat.room import Position, RoomRules
 from chat.wire import Author, Deleted, Encoding, Event, Logged, Message
 from server.db.pool import Pool
-from tests.unit.chat.test_live_room import Listening
+from tests.fakes.listening import Listening
 
 OLD, NEW = "019900000000deadbeef", "019a00000000deadbeef"
 ROOM = 12

@@ -10,8 +10,9 @@ import uvicorn
 from websockets.exceptions import ConnectionClosed
 
 from chat.codes import Close
-from chat.outbox import Outlet, prepare
-from chat.transport import EXTENSION, SocketProtocol
+from chat.outbox import prepare
+from chat.outlet import EXTENSION, Outlet
+from chat.transport import SocketProtocol
 from chat.wire import Encoding
 from tests.services.chat import chat_client, stalled_socket
 from workbench.machine import free_port

@@ -22,28 +22,10 @@ from chat.wire import (
     UserCleared,
     UserRestored,
 )
+from tests.fakes.listening import Listening
 
 EPOCH = "019a00000000deadbeef"
 MODERATOR = Author(1, "mod", "moderator")
-
-
-class Listening:
-    """An outlet that keeps what it was offered; `room` frames fit."""
-
-    def __init__(self, room: int = 1000) -> None:
-        self.frames: list[bytes] = []
-        self.closed: Close | None = None
-        self.reason = ""
-        self._room = room
-
-    def offer(self, frame: bytes) -> bool:
-        if len(self.frames) >= self._room:
-            return False
-        self.frames.append(frame)
-        return True
-
-    def close(self, code: Close, reason: str = "") -> None:
-        self.closed, self.reason = code, reason
 
 
 def _said(number: int, by: int = 2) -> Message:
