@@ -232,6 +232,17 @@ describe('what was said', () => {
     expect(page.frames.at(-1)).toMatchObject({ t: 'error', nonce: 'n-1' });
   });
 
+  it('goes back to its author when somebody else is here: never said in their name', async () => {
+    const page = new Page();
+    await page.start();
+    page.connection.say('one');
+    page.connection.changeWho();
+    await page.world.pass(1);
+    const fresh = await page.join();
+    expect(fresh.all('send')).toEqual([]);
+    expect(page.unsent).toEqual(['n-1']);
+  });
+
   it('goes back to its author when the connection stops for good', async () => {
     const page = new Page();
     const socket = await page.start();

@@ -22,7 +22,7 @@ export interface Listener {
   receive: (frame: ServerFrame) => Want;
   position: () => Position | null;
   status: (status: Status) => void;
-  /** What was said and can't be: the connection has stopped for good. */
+  /** What was said and will not be said again: its author decides. */
   unsent: (nonce: string) => void;
 }
 
@@ -31,12 +31,15 @@ export const UNSETTLED_MAX = 20;
 /** So often the same thing is said again before it goes back to its author. */
 const TRIES_MAX = 6;
 const REPEAT_MS = 1000;
+/** The server knows a nonce for ten minutes: what waited longer is never repeated, it could be said twice. */
+const REPEATABLE_MS = 540_000;
 /** A link that lived this long was a good one: the next failure starts from the shortest pause. */
 const STEADY_MS = 10_000;
 
 interface Unsettled {
   text: string;
   tries: number;
+  firstSentMs: number | null;
 }
 
 export class ChatConnection {
@@ -80,7 +83,7 @@ export class ChatConnection {
   say(text: string): string | null {
     if (this.unsettled.size >= UNSETTLED_MAX || !this.isRunning) return null;
     const nonce = this.around.nonce();
-    this.unsettled.set(nonce, { text, tries: 0 });
+    this.unsettled.set(nonce, { text, tries: 0, firstSentMs: null });
     this.transmit(nonce);
     return nonce;
   }
@@ -93,6 +96,7 @@ export class ChatConnection {
   /** Somebody else is here now: a new link speaks for them, the old one stays until it has joined. */
   changeWho(): void {
     this.hasRenewed = false;
+    this.giveBack(); // never said again in another's name
     if (!this.isRunning) this.start();
     else this.handOver(0);
   }
@@ -165,6 +169,13 @@ export class ChatConnection {
     const link = this.active;
     const said = this.unsettled.get(nonce);
     if (said === undefined || !link?.isJoined) return;
+    const now = this.around.now();
+    said.firstSentMs ??= now;
+    if (now - said.firstSentMs > REPEATABLE_MS) {
+      this.unsettled.delete(nonce);
+      this.listener.unsent(nonce);
+      return;
+    }
     said.tries += 1;
     link.send({ t: 'send', id: link.nextId(), room: this.room, nonce, text: said.text });
   }
@@ -221,6 +232,10 @@ export class ChatConnection {
   private giveUp(why: Closing | 'no_room'): void {
     this.stop();
     this.listener.status({ kind: 'stopped', why });
+    this.giveBack();
+  }
+
+  private giveBack(): void {
     for (const nonce of this.unsettled.keys()) this.listener.unsent(nonce);
     this.unsettled.clear();
   }

@@ -81,6 +81,8 @@ export function receive(state: RoomState, frame: ServerFrame, now: number): Fold
         textMaxChars: frame.text_max_chars,
       });
     case 'joined':
+      // the old link moved on to another log after this one had asked
+      if (frame.recovered && state.position?.epoch !== frame.epoch) return { state, want: 'anew' };
       return still(joined(state, frame, now));
     case 'event':
       return pushed(state, frame);
@@ -102,7 +104,7 @@ export function receive(state: RoomState, frame: ServerFrame, now: number): Fold
 const still = (state: RoomState): Folded => ({ state, want: 'nothing' });
 
 function joined(state: RoomState, frame: Joined, now: number): RoomState {
-  const continues = frame.recovered && state.position?.epoch === frame.epoch;
+  const continues = frame.recovered;
   const start: RoomState = continues ? state : { ...state, position: null, lines: [], held: null, unseen: 0 };
   const after = append(start, frame.epoch, frame.events);
   const lines = continues ? after.lines : [...after.lines, divider(frame, now)];
