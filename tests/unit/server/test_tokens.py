@@ -1,5 +1,7 @@
 """Access tokens: what is signed is what is read, and nothing else stands."""
 
+from typing import Any
+
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -45,6 +47,32 @@ def test_the_first_key_signs_and_all_verify() -> None:
     assert RING.verify(Keyring([OLD]).sign(ANN, 1000), 1000) == ANN
 
 
+@given(
+    st.builds(
+        Identity,
+        st.integers(1, 2**63 - 1),
+        st.from_regex(r"[A-Za-z0-9_]{3,25}", fullmatch=True),
+        st.sampled_from(list(PERMISSIONS)),
+        st.uuids().map(str),
+        st.integers(1001, 2**40),
+    ),
+    st.integers(0, 500),
+    st.characters(codec="ascii"),
+)
+def test_pyjwt_believes_no_less(identity: Identity, place: int, letter: str) -> None:
+    """A token with one letter changed stands here only if it stands for an independent reader too."""
+    token = RING.sign(identity, 1000)
+    place %= len(token)
+    changed = token[:place] + letter + token[place + 1 :]
+    try:
+        read = RING.verify(changed, 1000)
+    except TokenError:
+        return
+    options: Any = {"verify_exp": False, "verify_iat": False}
+    claims = jwt.decode(changed, NEW.private.public_key(), algorithms=["EdDSA"], issuer="leams", options=options)
+    assert (int(claims["sub"]), claims["name"], claims["sid"]) == (read.account_id, read.name, read.session_id)
+
+
 def test_a_token_ends_at_its_second() -> None:
     """One moment before `exp` it stands, at `exp` no more."""
     token = RING.sign(ANN, 1000)
@@ -61,8 +89,12 @@ def test_forgeries() -> None:
     claims = {"iss": "leams", "sub": "7", "name": "Ann", "sid": ANN.session_id, "role": "admin", "exp": 1600}
     assert fault_of(jwt.encode(claims, "", algorithm="none", headers={"kid": "new"})) is TokenFault.FORGED
     assert fault_of(jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": "new"})) is TokenFault.FORGED
-    other = jwt.encode({**claims, "iss": "other"}, NEW.private, algorithm="EdDSA", headers={"kid": "new"})
-    assert fault_of(other) is TokenFault.FORGED
+    for change in ({"iss": "other"}, {"aud": "media"}):
+        other = jwt.encode({**claims, **change}, NEW.private, algorithm="EdDSA", headers={"kid": "new"})
+        assert fault_of(other) is TokenFault.FORGED
+    for headers in ({"typ": "secevent+jwt"}, {"crit": ["b64"], "b64": True}):
+        other = jwt.encode(claims, NEW.private, algorithm="EdDSA", headers={"kid": "new", **headers})
+        assert fault_of(other) is TokenFault.FORGED
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é.é.é", "." * 5000])
@@ -83,6 +115,22 @@ def test_unknown_keys_are_told_apart() -> None:
     """The shell reads the keys anew for this fault alone."""
     assert fault_of(RING.sign(ANN, 1000), Keyring([OLD])) is TokenFault.UNKNOWN_KEY
     assert fault_of(jwt.encode({}, NEW.private, algorithm="EdDSA")) is TokenFault.UNKNOWN_KEY
+
+
+@pytest.mark.parametrize("payload", [b"[]", b"{", b"\xff", b'{"sub":"7"}'])
+def test_a_signed_payload_that_is_no_claims(payload: bytes) -> None:
+    """Whatever was signed with our key, only our claims are read."""
+    token = jwt.api_jws.encode(payload, NEW.private, algorithm="EdDSA", headers={"kid": "new"})
+    assert fault_of(token) is TokenFault.MALFORMED
+
+
+def test_a_purpose_has_a_secret_of_its_own() -> None:
+    """The same for every process with the key, another for each key and purpose, the signer's first."""
+    tickets = RING.secrets_for("tickets")
+    assert list(tickets) == ["new", "old"]
+    assert tickets == Keyring([NEW, OLD]).secrets_for("tickets")
+    assert len({*tickets.values(), *RING.secrets_for("other").values(), b"n" * 32, b"o" * 32}) == 6
+    assert {len(secret) for secret in tickets.values()} == {32}
 
 
 def test_keys_survive_their_text() -> None:
