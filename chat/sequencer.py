@@ -51,27 +51,24 @@ class Sequencer(Generic[T]):
         """Hold what comes until the next `start`."""
         self._epoch = None
         self._held.clear()
-        self._early.clear()
 
     def start(self, epoch: str, offset: int) -> Step[T]:
         """History is known up to here; merge what came early."""
         self._epoch, self._offset = epoch, offset
-        early, self._early = self._early, []
-        if any(born > epoch for born, _, _ in early):
-            return Step(is_new_epoch=True)
-        self._held = {place: item for born, place, item in early if born == epoch and place > offset}
-        return self._settle()
+        self._held = {place: item for born, place, item in self._early if born == epoch and place > offset}
+        self._early = [entry for entry in self._early if entry[0] > epoch]
+        return Step(is_new_epoch=True) if self._early else self._settle()
 
     def feed(self, epoch: str, offset: int, item: T) -> Step[T]:
         """Take one entry from either source."""
-        if self._epoch is None:
-            if len(self._early) < HELD_MAX:
-                self._early.append((epoch, offset, item))
+        if epoch == self._epoch:
+            return self._take([(offset, item)])
+        # Epochs sort by birth: an older one is an echo of the log that was lost.
+        if self._epoch is not None and epoch < self._epoch:
             return Step()
-        if epoch != self._epoch:
-            # Epochs sort by birth: an older one is an echo of the log that was lost.
-            return Step(is_new_epoch=epoch > self._epoch)
-        return self._take([(offset, item)])
+        if len(self._early) < HELD_MAX:
+            self._early.append((epoch, offset, item))  # what is read of the new log may end before it
+        return Step(is_new_epoch=self._epoch is not None)
 
     def fill(self, epoch: str, entries: Iterable[tuple[int, T]]) -> Step[T]:
         """Entries read from the log, for a hole or after a silence."""

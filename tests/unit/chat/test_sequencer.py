@@ -54,6 +54,18 @@ def test_a_newer_log_replaces_an_older() -> None:
     assert sequencer.start(A, 9) == Step(is_new_epoch=True)
 
 
+def test_what_is_heard_of_a_new_log_before_it_is_read_is_kept() -> None:
+    """Its entry may be younger than the reading that it caused: it is delivered after it, not at the next check."""
+    sequencer = _started(9)
+    assert sequencer.feed(B, 2, "two") == Step(is_new_epoch=True)
+    assert sequencer.feed(B, 3, "three") == Step(is_new_epoch=True)
+    sequencer.pause()
+    assert sequencer.start(B, 1) == Step([(2, "two"), (3, "three")])
+    for offset in range(HELD_MAX + 50):
+        sequencer.feed("019c", offset, "x")
+    assert sequencer.start("019c", 0).released[-1][0] == HELD_MAX - 1
+
+
 def test_what_is_held_is_bounded() -> None:
     """Beyond the bound entries are dropped (the log has them); the one that closes the hole never is."""
     early: Sequencer[int] = Sequencer()
