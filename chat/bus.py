@@ -64,7 +64,7 @@ class Bus:
         self._redis = redis
         self._read = redis.register_script(_script_text)
         self._on_restored = on_restored
-        self._probe = probe_channel(process).encode()
+        self._probe = probe_channel(0, process).encode()
         self._listeners: dict[bytes, Listener] = {self._probe: self._hear_probe}
         self._acks: dict[bytes, asyncio.Future[None]] = {}
         self._connection: AbstractConnection | None = None

@@ -6,6 +6,8 @@ All keys of a room, and its partition's archive stream, share one hash tag, so t
 from binascii import crc_hqx
 
 PARTITIONS = 128
+SLOTS = 16_384
+"""Of a Redis Cluster."""
 ACCOUNTS_CHANNEL = "leams:accounts"
 """Where sign-outs, disabled and deleted accounts are told: `{"account_id": …, "session_id": …|null}`."""
 
@@ -13,6 +15,16 @@ ACCOUNTS_CHANNEL = "leams:accounts"
 def partition(room_id: int) -> int:
     """The partition of a room: crc16 (XMODEM, the one of Redis Cluster) of its id as text."""
     return crc_hqx(str(room_id).encode(), 0) % PARTITIONS
+
+
+def slot_of(key: str) -> int:
+    """The slot of a key in a Redis Cluster: that of its hash tag, where it has one.
+
+    Source: Redis Cluster specification, "Hash tags".
+    """
+    _, opened, rest = key.partition("{")
+    tag, closed, _ = rest.partition("}")
+    return crc_hqx((tag if opened and closed and tag else key).encode(), 0) % SLOTS
 
 
 def archive_key(number: int) -> str:
@@ -25,6 +37,6 @@ def room_key(room_id: int, what: str) -> str:
     return f"leams:{{p{partition(room_id):02d}}}:room:{room_id}:{what}"
 
 
-def probe_channel(process: str) -> str:
-    """Where one process hears itself, to find out that it hears at all."""
-    return f"leams:probe:{process}"
+def probe_channel(number: int, process: str) -> str:
+    """Where one process hears itself on the Redis of a partition, to find out that it hears at all."""
+    return f"leams:{{p{number:02d}}}:probe:{process}"

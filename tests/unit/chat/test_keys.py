@@ -1,9 +1,10 @@
 """chat.keys: names that Redis Cluster would place together."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.keys import PARTITIONS, archive_key, partition, probe_channel, room_key
+from chat.keys import PARTITIONS, archive_key, partition, probe_channel, room_key, slot_of
 
 
 def test_the_known_checksum() -> None:
@@ -21,5 +22,22 @@ def test_a_room_shares_its_tag_with_its_archive(room_id: int) -> None:
 
 
 def test_processes_hear_themselves_apart() -> None:
-    """A probe channel belongs to one process."""
-    assert probe_channel("a") != probe_channel("b")
+    """A probe channel belongs to one process, and lies where the partition does."""
+    assert probe_channel(7, "a") != probe_channel(7, "b")
+    assert slot_of(probe_channel(7, "a")) == slot_of(archive_key(7))
+
+
+@pytest.mark.parametrize(
+    ("key", "slot"),
+    [
+        ("123456789", 0x31C3),  # the specification's own check
+        ("{user1000}.following", 3443),
+        ("foo{}{bar}", 8363),
+        ("foo{{bar}}zap", 4015),
+        ("foo{bar}{zap}", 5061),
+        ("foo{bar", 15278),
+    ],
+)
+def test_a_key_is_in_the_slot_that_redis_says(key: str, slot: int) -> None:
+    """Slots as `CLUSTER KEYSLOT` answers."""
+    assert slot_of(key) == slot
