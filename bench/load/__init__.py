@@ -1,0 +1,1 @@
+"""The load generator: C sources, and how a bench compiles and drives them."""
