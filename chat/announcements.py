@@ -64,6 +64,15 @@ async def announcement_by_nonce(connection: Connection, channel_id: int, nonce: 
     return None if row is None else _announcement(row)
 
 
+async def waiting_events(connection: Connection, channel_id: int) -> list[Event]:
+    """A room's events that are true but perhaps not in its log yet, the newest first."""
+    rows = await connection.fetch(
+        "SELECT event::text AS event FROM room_outbox WHERE channel_id = $1 AND relayed_at IS NULL ORDER BY id DESC",
+        channel_id,
+    )
+    return [_event_in.decode(row["event"]) for row in rows]
+
+
 async def rooms_waiting(connection: Connection, *, older_than_seconds: float) -> list[int]:
     """Rooms whose announcements were left behind, the longest waiting first."""
     rows = await connection.fetch(

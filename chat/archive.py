@@ -16,7 +16,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from chat.keys import PARTITIONS, archive_key
-from chat.wire import Event, Message, RoleChanged, UserCleared, UserRestored
+from chat.wire import Event
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -72,20 +72,9 @@ def row_of(fields: dict[bytes, bytes]) -> Row:
         offset=int(fields[b"offset"]),
         at=datetime.fromtimestamp(event.at_ms / 1000, UTC),
         kind=str(event.__struct_config__.tag),
-        account_id=_account_of(event),
+        account_id=event.subject_id,
         event=raw.decode(),
     )
-
-
-def _account_of(event: Event) -> int | None:
-    """The account that the event is about: a message's author, a sanction's or role's bearer."""
-    match event:
-        case Message():
-            return event.author.id
-        case UserCleared() | UserRestored() | RoleChanged():
-            return event.account_id
-        case _:
-            return None
 
 
 async def waiting_since_ms(redis: Redis) -> dict[int, int]:

@@ -4,6 +4,7 @@ The cached rules refuse fast; what is committed was judged by the database's own
 """
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import asyncpg
@@ -14,13 +15,14 @@ from redis.exceptions import RedisError
 
 from chat import commands
 from chat.announcements import BATCH_ROWS, Announcement, announce_waiting, publish
-from chat.commands import Delete, Help, Me, Misuse
+from chat.commands import Misuse
+from chat.court import Ordered, carry_out, not_permitted
+from chat.entry import Help
 from chat.keys import room_key
 from chat.moderation import Person, judge_command, may_give
-from chat.orders import Ordered, carry_out, not_permitted
 from chat.publisher import Publisher
 from chat.room import CommandResult, Done, Position, Refusal, RoomRules, Say
-from chat.wire import Author, Event, Message
+from chat.wire import Author, Event
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -58,28 +60,26 @@ class Commander:
         if isinstance(call, Misuse):
             return Refusal(call.code, call.message, field=call.field)
         entry, command = call.entry, call.command
-        if judge_command(entry.name, person) is not None:
+        if judge_command(entry.who, person) is not None:
             return not_permitted(entry)
-        if isinstance(command, Me):
-            return Say(command.text, is_me=True)
+        if isinstance(command, Say):
+            return command
         if isinstance(command, Help):
             return Done(commands.help_text(command.command, lambda who: may_give(person, who)))
-        author_id = await self._author_of(rules.room_id, command) if isinstance(command, Delete) else None
-        return await self._commit(Ordered(rules.room_id, by.id, entry, command, nonce, author_id))
+        return await self._commit(Ordered(rules.room_id, by.id, entry, command, nonce))
 
-    async def _author_of(self, room_id: int, command: Delete) -> int | None:
-        """Who said the message, if it still stands in the room's log."""
+    async def _read_log(self, room_id: int) -> list[Event]:
         entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self._redis.xrevrange(room_key(room_id, "log")))
+        events = []
         for _, fields in entries:
-            event = _event_in.decode(fields[b"e"])
-            if isinstance(event, Message) and event.id == command.message_id:
-                return event.author.id
-        return None
+            with suppress(msgspec.DecodeError):  # of a newer version of ours: no line that we know
+                events.append(_event_in.decode(fields[b"e"]))
+        return events
 
     async def _commit(self, ordered: Ordered) -> CommandResult:
         async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
             async with connection.transaction():
-                outcome = await carry_out(connection, ordered)
+                outcome = await carry_out(connection, self._read_log, ordered)
             if not isinstance(outcome, Announcement):
                 return outcome
             try:

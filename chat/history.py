@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from chat.room import Position
-from chat.wire import Deleted, Event, Logged, Message, RoomCleared, UserCleared
+from chat.wire import REMOVING_KINDS, Event, Line, Logged, Removal, Said
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -34,26 +34,30 @@ class Moderation:
     is_cleared: bool = False
 
     def passes(self, event: Event) -> bool:
-        """Take the next earlier event; True for a message that may still be seen."""
-        match event:
-            case Message():
-                return not (self.is_cleared or event.id in self.message_ids or event.author.id in self.account_ids)
-            case Deleted():
-                self.message_ids.add(event.message_id)
-            case UserCleared():
-                self.account_ids.add(event.account_id)
-            case RoomCleared():
-                self.is_cleared = True
-            case _:
-                pass
-        return False
+        """Take the next earlier event; True where it may still be told: it shows no line, or one that stands."""
+        removal, shown = event.removal, event.shown
+        if removal is not None:
+            self._learn(removal)
+        return shown is None or not self.has_removed(shown)
+
+    def has_removed(self, said: Said) -> bool:
+        """Is this line, said before all that was taken, removed?"""
+        return self.is_cleared or said.id in self.message_ids or said.author.id in self.account_ids
+
+    def _learn(self, removal: Removal) -> None:
+        if removal.message_id is not None:
+            self.message_ids.add(removal.message_id)
+        elif removal.account_id is not None:
+            self.account_ids.add(removal.account_id)
+        else:
+            self.is_cleared = True
 
 
 def visible(events: Iterable[Logged], moderation: Moderation, limit: int) -> list[Logged]:
-    """The last `limit` (≥ 1) messages to be seen, oldest first; `events` come newest first and are read no further."""
+    """The last `limit` (≥ 1) lines to be seen, oldest first; `events` come newest first and are read no further."""
     found: list[Logged] = []
     for logged in events:
-        if moderation.passes(logged.event):
+        if moderation.passes(logged.event) and isinstance(logged.event, Line):
             found.append(logged)
         if len(found) == limit or moderation.is_cleared:
             break
@@ -63,7 +67,7 @@ def visible(events: Iterable[Logged], moderation: Moderation, limit: int) -> lis
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Visible messages oldest first; `is_complete` when nothing lies before them."""
+    """Visible lines oldest first; `is_complete` when nothing lies before them."""
 
     events: list[Logged]
     is_complete: bool
@@ -84,21 +88,27 @@ ORDER BY epoch DESC, "offset" DESC LIMIT $4
 # What moderation after the position says; the log's own part of it is already known to the caller.
 _LATER_MODERATION = """
 SELECT event::text AS event FROM chat_events
-WHERE channel_id = $1 AND (epoch, "offset") >= ($2, $3) AND kind IN ('deleted', 'user_cleared', 'room_cleared')
+WHERE channel_id = $1 AND (epoch, "offset") >= ($2, $3) AND kind = ANY($4::text[])
 ORDER BY at DESC LIMIT 5000
+"""
+
+# An event with an id is a line, of whatever kind; the condition is that of the index.
+_LINE = """
+SELECT epoch, "offset", event::text AS event FROM chat_events
+WHERE channel_id = $1 AND event ? 'id' AND event->>'id' = $2
 """
 
 
 async def learn_later(connection: Connection, room_id: int, position: Position, moderation: Moderation) -> None:
     """Add to `moderation` what the archive knows of moderation from this position on."""
-    for row in await connection.fetch(_LATER_MODERATION, room_id, position.epoch, position.offset):
+    for row in await connection.fetch(_LATER_MODERATION, room_id, position.epoch, position.offset, REMOVING_KINDS):
         moderation.passes(_event_in.decode(row["event"]))
 
 
 async def archived_page(
     connection: Connection, room_id: int, position: Position, moderation: Moderation, limit: int, *, must_touch: bool
 ) -> Page:
-    """Up to `limit` visible messages before the position, from the archive.
+    """Up to `limit` visible lines before the position, from the archive.
 
     Events of another epoch than the position's carry theirs.
 
@@ -124,6 +134,16 @@ async def archived_page(
             return Page(found, is_complete=True)
         at = Position(rows[-1]["epoch"], rows[-1]["offset"])
     return Page(found, is_complete=False)
+
+
+async def archived_line(connection: Connection, room_id: int, message_id: str, moderation: Moderation) -> Line | None:
+    """The archived line of this id, unless `moderation` or anything archived after it removed it."""
+    row = await connection.fetchrow(_LINE, room_id, message_id)
+    if row is None:
+        return None
+    await learn_later(connection, room_id, Position(row["epoch"], row["offset"]), moderation)
+    line = _event_in.decode(row["event"])
+    return line if isinstance(line, Line) and not moderation.has_removed(line) else None
 
 
 def _touches(rows: list[asyncpg.Record], position: Position) -> bool:

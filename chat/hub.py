@@ -297,7 +297,7 @@ class Hub:
         self._broadcast(room, Push(str(room.id), room.position.epoch, offset, event))
         DELIVERED.inc()
         DELIVER_SECONDS.observe(max(0.0, time.time() - event.at_ms / 1000))
-        if not isinstance(event, Message):
+        if event.changes_rules:
             self._refresh_soon(room)
 
     def _broadcast(self, room: LiveRoom, frame: Push | Info | Reload) -> None:
@@ -365,7 +365,7 @@ class Hub:
         rules = await self._sources.rules(room.id)
         if rules is None or rules.version < room.rules.version:
             return
-        room.rules = rules
+        room.learn_rules(rules)
         for socket in list(room.audience.seats):
             self._tell_standing(room, socket)
 

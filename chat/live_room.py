@@ -7,12 +7,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from chat.audience import Audience, Socket
+from chat.board import Board
 from chat.history import Moderation, visible
 from chat.presence import Counts
 from chat.publisher import LOG_EVENTS
 from chat.room import Position, RoomRules
 from chat.sequencer import Sequencer
-from chat.wire import BACKFILL_MESSAGES, Event, Info, Logged, Message, Restriction, Role
+from chat.wire import BACKFILL_MESSAGES, Event, Info, Line, Logged, Restriction, Role
 
 RECOVER_EVENTS = 500
 """More is not recovered but begun anew with the backfill; about 125 kB in one frame."""
@@ -27,14 +28,19 @@ class LiveRoom:
     sequencer: Sequencer[Event | None] = field(default_factory=Sequencer)
     """None: an event that this version of ours can't read keeps its place and is passed over."""
     ring: deque[Logged] = field(default_factory=lambda: deque(maxlen=LOG_EVENTS))
+    board: Board = field(init=False)
+    """What stands over the lines at `position`."""
     before: list[Logged] = field(default_factory=list)
-    """Visible messages right before the ring, from the archive; known only while a short ring needs them."""
+    """Visible lines right before the ring, from the archive; known only while a short ring needs them."""
     info: Info = field(default_factory=lambda: Info(room=""))
     totals: Counts = field(default_factory=Counts)
     told: Counts = field(default_factory=Counts)
     """The totals that everybody in the room was last told."""
     empty_since: float | None = None
     """Monotonic seconds at which the last socket left."""
+
+    def __post_init__(self) -> None:
+        self.board = self.rules.board
 
     @property
     def id(self) -> int:
@@ -52,12 +58,19 @@ class LiveRoom:
         if len(self.ring) == self.ring.maxlen:
             self.before.clear()
         self.ring.append(logged)
+        self.board = self.board.after(logged.event)
 
     def restart(self, events: list[Logged]) -> None:
         """The log was read anew; what the ring held of the lost one may be seen no more."""
         self.ring.clear()
         self.before.clear()
         self.ring.extend(events)
+        self.learn_rules(self.rules)
+
+    def learn_rules(self, rules: RoomRules) -> None:
+        """These are the rules from here on; the board is theirs where the log says nothing of it."""
+        self.rules = rules
+        self.board = rules.board.after_all(logged.event for logged in self.ring)
 
     @property
     def first_offset(self) -> int:
@@ -65,7 +78,7 @@ class LiveRoom:
         return self.ring[0].offset if self.ring else self.position.offset + 1
 
     def backfill(self) -> list[Logged]:
-        """The last messages that may be seen, oldest first."""
+        """The last lines that may be seen, oldest first."""
         moderation = Moderation()
         recent = visible(reversed(self.ring), moderation, BACKFILL_MESSAGES)
         missing = BACKFILL_MESSAGES - len(recent)
@@ -84,7 +97,7 @@ class LiveRoom:
         for logged in reversed(self.ring):
             if logged.offset <= position.offset:
                 break
-            if moderation.passes(logged.event) or not isinstance(logged.event, Message):
+            if moderation.passes(logged.event):
                 missed.append(logged)
         missed.reverse()
         return missed
@@ -96,7 +109,7 @@ class LiveRoom:
         here = self.position
         is_ours = position.epoch == here.epoch
         for logged in reversed(self.ring):
-            sees = moderation.passes(logged.event)
+            sees = moderation.passes(logged.event) and isinstance(logged.event, Line)
             if sees and is_ours and logged.offset < position.offset and len(found) < limit:
                 found.append(logged)
         found.reverse()

@@ -8,7 +8,6 @@ from enum import IntEnum
 from typing import Literal
 
 from chat.codes import Code
-from chat.commands import TABLE, Who
 from chat.wire import Role
 
 
@@ -45,8 +44,8 @@ class Person:
         return max(_RANKS[self.role], Rank.MODERATOR) if self.is_staff else _RANKS[self.role]
 
 
-def may_give(person: Person, who: Who) -> bool:
-    """Does this person reach the rank that a command asks for?"""
+def may_give(person: Person, who: Role) -> bool:
+    """Does this person reach the rank of the least role that may give a command?"""
     return person.rank >= _RANKS[who]
 
 
@@ -55,9 +54,9 @@ def bypasses_modes(person: Person) -> bool:
     return person.rank >= Rank.VIP
 
 
-def judge_command(name: str, person: Person) -> Literal[Code.SIGN_IN, Code.FORBIDDEN] | None:
-    """Why this person may not give the command of the table by this name at all; None: permitted."""
-    if may_give(person, TABLE[name].who):
+def judge_command(who: Role, person: Person) -> Literal[Code.SIGN_IN, Code.FORBIDDEN] | None:
+    """Why this person may not give a command that is for `who` and those above; None: permitted."""
+    if may_give(person, who):
         return None
     return Code.SIGN_IN if person.rank is Rank.GUEST else Code.FORBIDDEN
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from chat.board import Board
 from chat.codes import Code
 from chat.wire import Author, Modes, Restriction, Role
 
@@ -51,9 +52,9 @@ class RoomRules:
         return "vip" if account_id in self.vips else "member"
 
     @property
-    def modes(self) -> Modes:
-        """The modes as the wire tells them."""
-        return Modes(self.slow_seconds, self.followers_only_seconds)
+    def board(self) -> Board:
+        """What stands over the room's lines by these rules."""
+        return Board(Modes(self.slow_seconds, self.followers_only_seconds))
 
     def restriction_of(self, account_id: int | None, now_ms: int) -> Restriction | None:
         """The sanction that silences the account now."""

@@ -7,11 +7,13 @@ that one room's changes happen one after the other.  Times are the database's.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
+from chat.board import Board
 from chat.moderation import Person
+from chat.orders.order import GivenRole, Occupant
 from chat.room import RoomRules, Sanction
 from chat.wire import Modes
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 else:
     Connection = asyncpg.Connection
-
-GivenRole = Literal["moderator", "vip"]
 
 _ACTIVE = "lifted_at IS NULL AND (until IS NULL OR until > now())"
 
@@ -64,13 +64,8 @@ async def room_rules(connection: Connection, channel_id: int) -> RoomRules | Non
     )
 
 
-def unix_ms(at: datetime) -> int:
-    """The wire's time."""
-    return round(at.timestamp() * 1000)
-
-
 def _ms(at: datetime | None) -> int | None:
-    return None if at is None else unix_ms(at)
+    return None if at is None else round(at.timestamp() * 1000)
 
 
 async def rules_versions(connection: Connection, channel_ids: Sequence[int]) -> dict[int, int]:
@@ -79,16 +74,6 @@ async def rules_versions(connection: Connection, channel_ids: Sequence[int]) -> 
         "SELECT channel_id, version FROM room_rules WHERE channel_id = ANY($1::bigint[])", list(channel_ids)
     )
     return dict.fromkeys(channel_ids, 0) | {row["channel_id"]: row["version"] for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class Occupant:
-    """An account as a room knows it, with the sanction that silences it now."""
-
-    account_id: int
-    name: str
-    person: Person
-    sanction: Sanction | None
 
 
 _OCCUPANT = f"""
@@ -128,25 +113,15 @@ def _occupant(row: asyncpg.Record | None) -> Occupant | None:
     )
 
 
-async def archived_author(connection: Connection, channel_id: int, message_id: str) -> int | None:
-    """Who said the archived message; None where there is none of this id."""
-    author: int | None = await connection.fetchval(
-        "SELECT account_id FROM chat_events WHERE channel_id = $1 AND kind = 'message' AND event->>'id' = $2",
-        channel_id,
-        message_id,
-    )
-    return author
-
-
 # -- what changes it --
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The room's lock, held to the transaction's end: the time it was taken, and the modes it found."""
+    """The room's lock, held to the transaction's end: the time it was taken, and the board it found."""
 
     at: datetime
-    modes: Modes
+    board: Board
 
 
 async def lock_room(connection: Connection, channel_id: int) -> Lock | None:
@@ -161,7 +136,7 @@ async def lock_room(connection: Connection, channel_id: int) -> Lock | None:
     )
     if row is None:
         return None
-    return Lock(row["at"], Modes(row["slow_seconds"], row["followers_only_seconds"]))
+    return Lock(row["at"], Board(Modes(row["slow_seconds"], row["followers_only_seconds"])))
 
 
 async def next_version(connection: Connection, channel_id: int) -> int:

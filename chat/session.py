@@ -233,7 +233,7 @@ class Session:
             room.backfill() if missed is None else missed,
             recovered=missed is not None,
             role=seat.role,
-            modes=room.rules.modes,
+            modes=room.board.modes,
             restriction=seat.restriction,
             chatters=room.totals.chatters,
             viewers=room.totals.viewers,

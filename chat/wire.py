@@ -4,8 +4,9 @@ Every frame is a map tagged by `t`; a room is named by the channel's id; times a
 Fields that are null or at their default are left out on the wire.  `docs/wire.md` tells the conversation.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal, Protocol, get_args
 
 import msgspec
 
@@ -97,54 +98,141 @@ class Author(msgspec.Struct, frozen=True, omit_defaults=True):
     role: Role = "member"
 
 
-class Message(_Frame, frozen=True, tag="message"):
-    """Somebody said something; `me` marks `/me`."""
+class Said(Protocol):
+    """What somebody said, wherever it is told."""
+
+    @property
+    def id(self) -> str:
+        """The message's id."""
+
+    @property
+    def author(self) -> Author:
+        """Who said it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Which earlier lines an event removes: one, all of one account, or (neither is set) all."""
+
+    message_id: str | None = None
+    account_id: int | None = None
+
+    def hits(self, said: Said) -> bool:
+        """Is this earlier line among them?"""
+        if self.message_id is None and self.account_id is None:
+            return True
+        return self.message_id == said.id or self.account_id == said.author.id
+
+
+class _Event(_Frame, frozen=True):
+    """An event of the log.  It says itself what it does besides being told; by default that is nothing."""
+
+    changes_rules: ClassVar[bool] = False
+    """Every process reads the room's rules anew, and what was judged by older ones is judged again."""
+
+    @property
+    def subject_id(self) -> int | None:
+        """The account that it is about, by which the archive finds it."""
+        return None
+
+    @property
+    def removal(self) -> Removal | None:
+        """The earlier lines that it removes."""
+        return None
+
+    @property
+    def shown(self) -> Said | None:
+        """The line whose text it carries: with that removed, the event is told to nobody any more."""
+        return None
+
+
+class Line(_Event, frozen=True):
+    """Something said.  The backfill and the pages of the past are made of lines, and each is removable."""
 
     id: str
     at_ms: int
     author: Author
     text: str
+
+    @property
+    def subject_id(self) -> int:
+        """Its author."""
+        return self.author.id
+
+    @property
+    def shown(self) -> "Line":
+        """Itself."""
+        return self
+
+
+class _AccountEvent(_Event, frozen=True):
+    """An event about an account's standing in the room."""
+
+    at_ms: int
+    account_id: int
+    name: str
+
+    changes_rules: ClassVar[bool] = True
+
+    @property
+    def subject_id(self) -> int:
+        """Whose standing changed."""
+        return self.account_id
+
+
+class Message(Line, frozen=True, tag="message"):
+    """Somebody said something; `me` marks `/me`."""
+
     me: bool = False
     nonce: str = ""
     """The sender's nonce, by which the sender's own page finds its pending line."""
 
 
-class Deleted(_Frame, frozen=True, tag="deleted"):
+class Deleted(_Event, frozen=True, tag="deleted"):
     """One message was removed by a moderator."""
 
     at_ms: int
     message_id: str
     by: Author
 
+    @property
+    def removal(self) -> Removal:
+        """The one."""
+        return Removal(message_id=self.message_id)
 
-class UserCleared(_Frame, frozen=True, tag="user_cleared"):
+
+class UserCleared(_AccountEvent, frozen=True, tag="user_cleared"):
     """All messages of one account so far are removed: it was timed out (`seconds`) or banned (no `seconds`)."""
 
-    at_ms: int
-    account_id: int
-    name: str
     by: Author
     seconds: int | None = None
     reason: str = ""
 
+    @property
+    def removal(self) -> Removal:
+        """Everything that the account said."""
+        return Removal(account_id=self.account_id)
 
-class UserRestored(_Frame, frozen=True, tag="user_restored"):
+
+class UserRestored(_AccountEvent, frozen=True, tag="user_restored"):
     """A timeout or ban was lifted."""
 
-    at_ms: int
-    account_id: int
-    name: str
     by: Author
 
 
-class RoomCleared(_Frame, frozen=True, tag="room_cleared"):
+class RoomCleared(_Event, frozen=True, tag="room_cleared"):
     """All messages so far are removed."""
 
     at_ms: int
     by: Author
 
+    @property
+    def removal(self) -> Removal:
+        """All."""
+        return Removal()
 
-class ModesChanged(_Frame, frozen=True, tag="modes"):
+
+class ModesChanged(_Event, frozen=True, tag="modes"):
     """The room's modes as they are from here on."""
 
     at_ms: int
@@ -152,18 +240,22 @@ class ModesChanged(_Frame, frozen=True, tag="modes"):
     slow_seconds: int = 0
     followers_only_seconds: int | None = None
 
+    changes_rules: ClassVar[bool] = True
 
-class RoleChanged(_Frame, frozen=True, tag="role"):
+
+class RoleChanged(_AccountEvent, frozen=True, tag="role"):
     """An account has another role from here on."""
 
-    at_ms: int
-    account_id: int
-    name: str
     role: Role
     by: Author
 
 
 Event = Message | Deleted | UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged
+
+REMOVING_KINDS = tuple(
+    str(kind.__struct_config__.tag) for kind in get_args(Event) if kind.removal is not _Event.removal
+)
+"""The tags of the events that remove lines, for whoever asks the archive."""
 
 
 # -- what the server sends --

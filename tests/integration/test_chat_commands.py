@@ -118,7 +118,13 @@ async def test_delete_finds_the_author_in_the_archive(db: Pool, redis: Redis) ->
             "INSERT INTO chat_events VALUES ($1, 'e', 1, now(), 'message', $2, $3)",
             channel_id,
             stage.ids[author],
-            {"t": "message", "id": message_id},
+            {
+                "t": "message",
+                "id": message_id,
+                "at_ms": 1,
+                "author": {"id": stage.ids[author], "name": author},
+                "text": "hi",
+            },
         )
     assert isinstance(await stage.order("mona", "/delete old1"), Done)
     result = await stage.order("mona", "/delete old2")

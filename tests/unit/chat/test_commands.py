@@ -9,26 +9,15 @@ from hypothesis import strategies as st
 
 from chat import commands
 from chat.codes import Code
-from chat.commands import (
-    TABLE,
-    Appoint,
-    Ban,
-    Call,
-    Clear,
-    Command,
-    Delete,
-    Dismiss,
-    Followers,
-    Help,
-    Lift,
-    Me,
-    Misuse,
-    Slow,
-    Timeout,
-    duration_text,
-    parse,
-    parse_duration,
-)
+from chat.commands import TABLE, Call, Misuse, parse
+from chat.entry import Command, Help
+from chat.orders.ban import Ban, Unban
+from chat.orders.clear import Clear
+from chat.orders.delete import Delete
+from chat.orders.modes import Followers, Slow
+from chat.orders.roles import Appoint, Dismiss
+from chat.orders.timeout import Timeout, Untimeout
+from chat.room import Say
 
 SHARED_TABLE = Path(__file__).parents[2] / "data" / "commands.json"
 
@@ -41,10 +30,10 @@ SHARED_TABLE = Path(__file__).parents[2] / "data" / "commands.json"
         ("/TimeOut  bob   30   being   rude ", Timeout("bob", 30, "being   rude ")),
         ("/timeout bob 14d", Timeout("bob", 14 * 86_400, "")),
         ("/timeout bob 1h30m", Timeout("bob", 5400, "")),
-        ("/untimeout bob", Lift("bob", "timeout")),
+        ("/untimeout bob", Untimeout("bob")),
         ("/ban bob", Ban("bob", "")),
         ("/ban bob spam; DROP TABLE accounts", Ban("bob", "spam; DROP TABLE accounts")),
-        ("/unban @bob", Lift("bob", "ban")),
+        ("/unban @bob", Unban("bob")),
         ("/delete 0198-a.b:c_d", Delete("0198-a.b:c_d")),
         ("/clear", Clear()),
         ("/slow", Slow(30)),
@@ -57,7 +46,7 @@ SHARED_TABLE = Path(__file__).parents[2] / "data" / "commands.json"
         ("/unmod bob", Dismiss("bob", "moderator")),
         ("/vip bob", Appoint("bob", "vip")),
         ("/unvip bob", Dismiss("bob", "vip")),
-        ("/me waves to /all", Me("waves to /all")),
+        ("/me waves to /all", Say("waves to /all", is_me=True)),
         ("/help", Help(None)),
         ("/help /TIMEOUT", Help("timeout")),
     ],
@@ -119,27 +108,6 @@ def test_a_misused_command_says_what_was_expected(line: str, field: str | None, 
     assert misuse.field == field
     assert expected in misuse.message
     assert "Usage: /" in misuse.message
-
-
-@given(st.integers(min_value=0, max_value=9_999_999))
-def test_a_duration_reads_back(seconds: int) -> None:
-    """`duration_text` and `parse_duration` are each other's inverse."""
-    assert parse_duration(duration_text(seconds)) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("30", 30), ("90s", 90), ("10M", 600), ("2h", 7200), ("1d", 86_400), ("1d2h3m4", 93_784), ("0", 0)],
-)
-def test_durations_in_every_unit(text: str, seconds: int) -> None:
-    """A bare number is seconds; units go from days to seconds."""
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "s", "-1", "+1", "1.5h", "1w", "1m1h", "1 m", "1e3", "12345678"])
-def test_what_is_no_duration(text: str) -> None:
-    """Signs, fractions, unknown or disordered units and absurd lengths are refused."""
-    assert parse_duration(text) is None
 
 
 @given(st.text())

@@ -17,6 +17,8 @@ from chat.wire import (
     Info,
     Logged,
     Message,
+    Modes,
+    ModesChanged,
     Restriction,
     RoomCleared,
     UserCleared,
@@ -153,3 +155,15 @@ def test_a_frame_is_built_once_per_encoding() -> None:
     audience.remove(stuck)
     assert len(audience.seats) == 3
     assert not stuck.send(Info("5"))
+
+
+def test_the_board_is_that_of_the_position() -> None:
+    """Neither rules that were read too early nor those ahead of the log decide what a newcomer is told."""
+    room = _room([ModesChanged(1, MODERATOR, 30)])
+    assert room.board.modes == Modes(30)
+    room.learn_rules(RoomRules(room_id=5, owner_id=1, version=1))
+    assert room.board.modes == Modes(30), "read before the commit that the log tells of"
+    room.remember(Logged(2, ModesChanged(2, MODERATOR, 0, 600)))
+    assert room.board.modes == Modes(0, 600)
+    room.restart([])
+    assert room.board.modes == Modes(), "a log that began anew says nothing: the rules do"

@@ -32,23 +32,24 @@ people = st.builds(Person, st.integers(min_value=1, max_value=6), st.sampled_fro
 @pytest.mark.parametrize("name", sorted(TABLE.keys() - {"me", "help", "mod", "unmod", "vip", "unvip"}))
 def test_moderators_keep_order_and_members_do_not(name: str) -> None:
     """Owner, moderators and the site's staff may moderate; VIPs and members may not; guests are asked to sign in."""
-    assert [judge_command(name, person) for person in (OWNER, MODERATOR, STAFF)] == [None, None, None]
-    assert [judge_command(name, person) for person in (VIP, MEMBER)] == [Code.FORBIDDEN, Code.FORBIDDEN]
-    assert judge_command(name, GUEST) is Code.SIGN_IN
+    who = TABLE[name].who
+    assert [judge_command(who, person) for person in (OWNER, MODERATOR, STAFF)] == [None, None, None]
+    assert [judge_command(who, person) for person in (VIP, MEMBER)] == [Code.FORBIDDEN, Code.FORBIDDEN]
+    assert judge_command(who, GUEST) is Code.SIGN_IN
 
 
 @pytest.mark.parametrize("name", ["mod", "unmod", "vip", "unvip"])
 def test_the_owner_alone_gives_roles(name: str) -> None:
     """Neither moderators nor the site's staff appoint anybody."""
-    assert judge_command(name, OWNER) is None
-    assert {judge_command(name, person) for person in (MODERATOR, STAFF, VIP, MEMBER)} == {Code.FORBIDDEN}
+    assert judge_command(TABLE[name].who, OWNER) is None
+    assert {judge_command(TABLE[name].who, person) for person in (MODERATOR, STAFF, VIP, MEMBER)} == {Code.FORBIDDEN}
 
 
 def test_speech_is_for_members_and_help_for_all() -> None:
     """`/me` wants an account, `/help` nothing."""
-    assert judge_command("me", MEMBER) is None
-    assert judge_command("me", GUEST) is Code.SIGN_IN
-    assert judge_command("help", GUEST) is None
+    assert judge_command(TABLE["me"].who, MEMBER) is None
+    assert judge_command(TABLE["me"].who, GUEST) is Code.SIGN_IN
+    assert judge_command(TABLE["help"].who, GUEST) is None
 
 
 @pytest.mark.parametrize("target", [OWNER, MODERATOR, STAFF, Person(9, "moderator"), Person(9, "vip", is_staff=True)])

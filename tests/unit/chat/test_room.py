@@ -30,7 +30,7 @@ def test_roles_and_who_waits_in_slow_mode(account: int | None, role: Role, slow:
 
 def test_modes_are_told_as_they_are() -> None:
     """The wire's modes mirror the rules."""
-    assert RULES.modes == Modes(30, None)
+    assert RULES.board.modes == Modes(30, None)
 
 
 def test_restrictions_end_by_themselves() -> None:
