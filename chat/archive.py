@@ -1,22 +1,24 @@
 """Copy what was said from each partition's archive stream to Postgres.
 
-A stream holds exactly what is not archived yet: the publish script appends; a pass reads from the head, commits, and
-only then trims.  Whatever dies in between, the next pass meets the same head again, and the key (room, epoch, offset)
-makes the second copy harmless.  So no consumer group is kept: its pending list would say what the stream itself says.
+A stream holds exactly what is not archived yet: the publish script appends; a copy reads from the head, commits, and
+only then deletes the very entries that it committed.  Whatever dies in between, the next copy meets the same head
+again, and the key (room, epoch, offset) makes it harmless.  So no consumer group is kept: its pending list would say
+what the stream itself says, and each acknowledgement would be one more write.
+
+Entries are deleted by their ids, not trimmed up to the last one: after a fail-over to a clock that is behind, new
+entries may have earlier ids than those that were copied.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import asyncpg
 import msgspec
 from redis.asyncio import Redis
 
 from chat.keys import PARTITIONS, archive_key
-from chat.wire import Event
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -25,94 +27,155 @@ else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
 
-BATCH_ENTRIES = 500
+BATCH_ENTRIES = 2500
+"""Of one transaction, over as many partitions as that takes: 70 ms of Postgres, far below its time limit."""
+DELETE_ENTRIES = 500
+"""Of one command: 0.6 ms in which Redis does nothing else."""
 LOCK_SPACE = 0x1EA5_0001
-"""First half of the advisory locks (this, partition): one pass over a partition at a time, whoever runs it."""
+"""First half of the advisory locks (this, partition): one copy of a partition at a time, whoever runs it."""
 
 RawEntry = tuple[bytes, dict[bytes, bytes]]
 """An entry as Redis answers it: its id and its fields `room`, `epoch`, `offset`, `event`."""
 
-_event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of `chat_events`."""
+class Row(NamedTuple):
+    """One row of `chat_events` on its way."""
 
     channel_id: int
     epoch: str
     offset: int
-    at: datetime
+    at_ms: int
     kind: str
     account_id: int | None
     event: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """What one pass over a partition did."""
+class Waiting:
+    """What a partition's stream holds: how many entries, and the time of the oldest (Redis' clock)."""
+
+    entries: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What one transaction did."""
 
     archived: int = 0
     refused: int = 0
     """Entries that no retry can archive; they are dropped, because they would stop all behind them."""
-    is_emptied: bool = True
 
 
-def row_of(fields: dict[bytes, bytes]) -> Row:
-    """The row that an entry becomes.
+class _Bearer(msgspec.Struct):
+    id: int
+
+
+class _Head(msgspec.Struct):
+    """What the columns need of an event of any kind, also of one that only newer processes know."""
+
+    t: str
+    at_ms: int
+    author: _Bearer | None = None
+    account_id: int | None = None
+
+
+_head_in: msgspec.json.Decoder[_Head] = msgspec.json.Decoder(_Head)
+
+
+def row_of(fields: Mapping[bytes, bytes]) -> Row:
+    """The row that an entry becomes; its event is passed on as it is.
+
+    The account is who said it, or whom it is about.
 
     Raises:
         KeyError, ValueError, msgspec.DecodeError: not an entry of ours.
     """
     raw = fields[b"event"]
-    event = _event_in.decode(raw)
+    head = _head_in.decode(raw)
     return Row(
-        channel_id=int(fields[b"room"]),
-        epoch=fields[b"epoch"].decode(),
-        offset=int(fields[b"offset"]),
-        at=datetime.fromtimestamp(event.at_ms / 1000, UTC),
-        kind=str(event.__struct_config__.tag),
-        account_id=event.subject_id,
-        event=raw.decode(),
+        int(fields[b"room"]),
+        fields[b"epoch"].decode(),
+        int(fields[b"offset"]),
+        head.at_ms,
+        head.t,
+        head.author.id if head.author else head.account_id,
+        raw.decode(),
     )
 
 
-async def waiting_since_ms(redis: Redis) -> dict[int, int]:
-    """The partitions that have something to archive, each with the time of its oldest entry (Redis' clock).
+async def waiting(redis: Redis) -> dict[int, Waiting]:
+    """The partitions that have something to archive.
 
-    One pipelined `XRANGE … COUNT 1` per partition: 128 small commands, and on a Cluster each goes to its own shard.
+    128 small commands in one write, then one for each partition that is not empty; on a Cluster each goes to its shard.
     """
     async with redis.pipeline(transaction=False) as pipeline:
         for partition in range(PARTITIONS):
+            pipeline.xlen(archive_key(partition))
+        sizes: list[int] = await pipeline.execute()
+        filled = [partition for partition, size in enumerate(sizes) if size]
+        for partition in filled:
             pipeline.xrange(archive_key(partition), count=1)
         heads: list[list[RawEntry]] = await pipeline.execute()
-    return {partition: _entry_ms(head[0]) for partition, head in enumerate(heads) if head}
+    return {
+        partition: Waiting(sizes[partition], int(head[0][0].split(b"-")[0]))
+        for partition, head in zip(filled, heads, strict=True)
+        if head  # another archiver may have been there meanwhile
+    }
 
 
-def _entry_ms(entry: RawEntry) -> int:
-    return int(entry[0].split(b"-")[0])
+def batches(waits: Mapping[int, Waiting]) -> list[dict[int, int]]:
+    """Transactions that take from every waiting partition once, the oldest first: partition -> entries."""
+    planned: list[dict[int, int]] = []
+    left = 0
+    for partition in sorted(waits, key=lambda partition: waits[partition].since_ms):
+        if left == 0:
+            planned.append({})
+            left = BATCH_ENTRIES
+        taken = min(waits[partition].entries, left)
+        planned[-1][partition] = taken
+        left -= taken
+    return planned
 
 
-async def archive_partition(redis: Redis, pool: Pool, partition: int) -> Pass:
-    """Copy one batch from the head of the partition's stream, commit, then trim what was committed."""
-    async with _exclusive(pool, partition) as connection:
-        if connection is None:
-            return Pass()
-        entries = cast("list[RawEntry]", await redis.xrange(archive_key(partition), count=BATCH_ENTRIES))
-        if not entries:
-            return Pass()
-        rows, refused = _rows(entries)
+async def archive(redis: Redis, pool: Pool, batch: Mapping[int, int]) -> Copied:
+    """Copy so many entries from the head of each partition's stream, commit, then delete what was committed.
+
+    A partition that another process is at is left to it.
+    """
+    async with _locked(pool, list(batch)) as (connection, partitions):
+        streams = await _heads(redis, {partition: batch[partition] for partition in partitions})
+        rows, refused = _rows([entry for entries in streams.values() for entry in entries])
         refused += await _insert(connection, rows)
-    await redis.xtrim(archive_key(partition), minid=_after(entries[-1][0]), approximate=False)
-    return Pass(len(entries) - refused, refused, is_emptied=len(entries) < BATCH_ENTRIES)
+    await _delete(redis, {partition: [entry[0] for entry in entries] for partition, entries in streams.items()})
+    return Copied(sum(map(len, streams.values())) - refused, refused)
 
 
 @asynccontextmanager
-async def _exclusive(pool: Pool, partition: int) -> AsyncIterator[Connection | None]:
-    """A transaction that holds the partition's lock; None when another process is at it."""
+async def _locked(pool: Pool, partitions: Sequence[int]) -> AsyncIterator[tuple[Connection, list[int]]]:
+    """A transaction, and those of the partitions that are this one's alone until its end."""
     async with pool.acquire() as connection, connection.transaction():
-        free = await connection.fetchval("SELECT pg_try_advisory_xact_lock($1, $2)", LOCK_SPACE, partition)
-        yield connection if free else None
+        rows = await connection.fetch(
+            "SELECT number FROM unnest($2::int[]) AS number WHERE pg_try_advisory_xact_lock($1, number)",
+            LOCK_SPACE,
+            partitions,
+        )
+        yield connection, [row["number"] for row in rows]
+
+
+async def _heads(redis: Redis, batch: Mapping[int, int]) -> dict[int, list[RawEntry]]:
+    async with redis.pipeline(transaction=False) as pipeline:
+        for partition, entries in batch.items():
+            pipeline.xrange(archive_key(partition), count=entries)
+        return dict(zip(batch, await pipeline.execute(), strict=True))
+
+
+async def _delete(redis: Redis, ids: Mapping[int, Sequence[bytes]]) -> None:
+    async with redis.pipeline(transaction=False) as pipeline:
+        for partition, gone in ids.items():
+            for at in range(0, len(gone), DELETE_ENTRIES):
+                pipeline.xdel(archive_key(partition), *gone[at : at + DELETE_ENTRIES])
+        await pipeline.execute()
 
 
 def _rows(entries: Sequence[RawEntry]) -> tuple[list[Row], int]:
@@ -120,47 +183,44 @@ def _rows(entries: Sequence[RawEntry]) -> tuple[list[Row], int]:
     for _, fields in entries:
         try:
             rows.append(row_of(fields))
-        except (KeyError, ValueError, OverflowError, msgspec.DecodeError):
+        except (KeyError, ValueError, msgspec.DecodeError):
             refused += 1
     return rows, refused
 
 
-def _after(entry_id: bytes) -> str:
-    milliseconds, sequence = entry_id.split(b"-")
-    return f"{int(milliseconds)}-{int(sequence) + 1}"
-
-
 async def _insert(connection: Connection, rows: Sequence[Row]) -> int:
-    """Insert all rows, or all but those that Postgres can't hold; how many those were."""
+    """Insert all rows, or all but those that Postgres can't hold; how many those were.
+
+    They are found by halving: one among 2,500 costs 23 more tries, not 2,500.
+    """
+    if not rows:
+        return 0
     try:
         async with connection.transaction():
-            await _insert_batch(connection, rows)
-    except asyncpg.DataError:
-        refused = 0
-        for row in rows:
-            try:
-                async with connection.transaction():
-                    await _insert_batch(connection, [row])
-            except asyncpg.DataError:
-                refused += 1
-        return refused
+            await _copy(connection, rows)
+    except (asyncpg.DataError, OverflowError):
+        if len(rows) == 1:
+            return 1
+        middle = len(rows) // 2
+        return await _insert(connection, rows[:middle]) + await _insert(connection, rows[middle:])
     return 0
 
 
-async def _insert_batch(connection: Connection, rows: Sequence[Row]) -> None:
-    await connection.execute(
-        """
-        INSERT INTO chat_events (channel_id, epoch, "offset", at, kind, account_id, event)
-        SELECT channel_id, epoch, "offset", at, kind, account_id, event::jsonb
-        FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[], $7::text[])
-          AS entry (channel_id, epoch, "offset", at, kind, account_id, event)
-        ON CONFLICT (channel_id, epoch, "offset") DO NOTHING
-        """,
-        [row.channel_id for row in rows],
-        [row.epoch for row in rows],
-        [row.offset for row in rows],
-        [row.at for row in rows],
-        [row.kind for row in rows],
-        [row.account_id for row in rows],
-        [row.event for row in rows],
-    )
+# The table is the connection's own: no log is written for it, and nobody else sees it.
+_STAGING = """
+CREATE TEMP TABLE IF NOT EXISTS chat_staging (
+  channel_id bigint, epoch text, "offset" bigint, at_ms bigint, kind text, account_id bigint, event text
+) ON COMMIT DELETE ROWS;
+DELETE FROM chat_staging;
+"""
+_UNSTAGE = """
+INSERT INTO chat_events (channel_id, epoch, "offset", at, kind, account_id, event)
+SELECT channel_id, epoch, "offset", to_timestamp(at_ms / 1000.0), kind, account_id, event::jsonb FROM chat_staging
+ON CONFLICT (channel_id, epoch, "offset") DO NOTHING
+"""
+
+
+async def _copy(connection: Connection, rows: Sequence[Row]) -> None:
+    await connection.execute(_STAGING)
+    await connection.copy_records_to_table("chat_staging", records=rows, columns=Row._fields)
+    await connection.execute(_UNSTAGE)

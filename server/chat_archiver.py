@@ -5,7 +5,7 @@ import time
 import structlog
 from prometheus_client import Counter, Gauge
 
-from chat.archive import archive_partition, waiting_since_ms
+from chat.archive import archive, batches, waiting
 from server.background import JobState, repeat
 
 EVERY_SECONDS = 0.5
@@ -19,7 +19,7 @@ _refused_total = Counter(
 
 
 async def archive_chat(state: JobState) -> None:
-    """Copy whatever waits, partition by partition, the oldest first; two of these share the work."""
+    """Copy whatever waits, the oldest first; two of these share the work."""
     archiver = Archiver(state)
     _lag_seconds.set_function(archiver.lag_seconds)
     await repeat("chat_archive", archiver.once, every_seconds=EVERY_SECONDS)
@@ -37,17 +37,18 @@ class Archiver:
         return 0.0 if self._waiting_since_ms is None else max(0.0, time.time() - self._waiting_since_ms / 1000)
 
     async def once(self) -> bool:
-        """Copy one batch of every partition that has something; True when some have more."""
-        waiting = await waiting_since_ms(self._state.redis)
-        self._waiting_since_ms = min(waiting.values(), default=None)
-        more = False
-        for partition in sorted(waiting, key=waiting.__getitem__):
-            done = await archive_partition(self._state.redis, self._state.db, partition)
-            _archived_total.inc(done.archived)
-            if done.refused:
-                _refused_total.inc(done.refused)
-                _log.error("chat_archive_refused", partition=partition, entries=done.refused)
-            more = more or not done.is_emptied
-        if not more:
+        """Take from every partition that has something; True when there is more to take at once."""
+        waits = await waiting(self._state.redis)
+        self._waiting_since_ms = min((wait.since_ms for wait in waits.values()), default=None)
+        taken = 0
+        for batch in batches(waits):
+            copied = await archive(self._state.redis, self._state.db, batch)
+            taken += copied.archived + copied.refused
+            _archived_total.inc(copied.archived)
+            if copied.refused:
+                _refused_total.inc(copied.refused)
+                _log.error("chat_archive_refused", entries=copied.refused)
+        is_rest = taken < sum(wait.entries for wait in waits.values())
+        if not is_rest:
             self._waiting_since_ms = None
-        return more
+        return is_rest and taken > 0  # what another process is at is not waited for in a hurry

@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from chat.archive import BATCH_ENTRIES, Pass, archive_partition, waiting_since_ms
+from chat.archive import BATCH_ENTRIES, LOCK_SPACE, Copied, archive, waiting
 from chat.keys import PARTITIONS, archive_key, partition, room_key
 from server.background import JobState
 from server.chat_archiver import Archiver, archive_chat
@@ -24,9 +26,15 @@ from tests.services.waiting import eventually
 from workbench.machine import free_port, give_to_user
 from workbench.redis import redis_command
 
+CLEARED = b'{"t":"room_cleared","at_ms":1,"by":{"id":1,"name":"bob"}}'
+
 
 async def say_many(stage: Stage, count: int) -> None:
     await asyncio.gather(*(stage.say("bob", f"line {number}") for number in range(count)))
+
+
+async def copy_partition(redis: Redis, db: Pool, number: int) -> Copied:
+    return await archive(redis, db, {number: BATCH_ENTRIES})
 
 
 async def archived(db: Pool) -> list[int]:
@@ -40,8 +48,10 @@ async def test_a_message_and_a_sanction_become_rows(db: Pool, redis: Redis) -> N
     await stage.order("mona", "/timeout bob 10m spam")
     await stage.order("mona", "/clear")
     number = partition(stage.room_id)
-    assert set(await waiting_since_ms(redis)) == {number}
-    assert await archive_partition(redis, db, number) == Pass(archived=3)
+    waits = await waiting(redis)
+    assert {partition: wait.entries for partition, wait in waits.items()} == {number: 3}
+    assert 0 <= time.time() * 1000 - waits[number].since_ms < 60_000
+    assert await copy_partition(redis, db, number) == Copied(archived=3)
     rows = await db.fetch('SELECT * FROM chat_events ORDER BY "offset"')
     bob = stage.ids["bob"]
     assert [(row["offset"], row["kind"], row["account_id"]) for row in rows] == [
@@ -55,13 +65,21 @@ async def test_a_message_and_a_sanction_become_rows(db: Pool, redis: Redis) -> N
     assert (rows[0]["event"]["id"], rows[0]["event"]["text"]) == (message_id, "hello 🙂")
     assert round(rows[1]["at"].timestamp() * 1000) == rows[1]["event"]["at_ms"]
     assert await redis.xlen(archive_key(number)) == 0
-    assert await waiting_since_ms(redis) == {}
+    assert await waiting(redis) == {}
+
+
+async def add(redis: Redis, room_id: int, offsets: range, event: bytes = CLEARED) -> None:
+    """Entries as the publish script writes them, without its limits."""
+    key = archive_key(partition(room_id))
+    async with redis.pipeline(transaction=False) as pipeline:
+        for offset in offsets:
+            pipeline.xadd(key, {"room": room_id, "epoch": "e", "offset": offset, "event": event})
+        await pipeline.execute()
 
 
 async def test_batches_go_on_until_the_stream_is_empty(db: Pool, redis: Redis, settings: Settings) -> None:
     """More than a batch says so; the lag is told while something waits, and is 0 after."""
-    stage = await open_stage(db, redis)
-    await say_many(stage, BATCH_ENTRIES + 20)
+    await add(redis, 12, range(1, BATCH_ENTRIES + 21))
     archiver = Archiver(JobState(settings, db, redis))
     assert archiver.lag_seconds() == 0
     assert await archiver.once() is True
@@ -71,27 +89,84 @@ async def test_batches_go_on_until_the_stream_is_empty(db: Pool, redis: Redis, s
     assert await archived(db) == list(range(1, BATCH_ENTRIES + 21))
 
 
+async def test_the_lag_grows_while_postgres_is_away(db: Pool, redis: Redis, settings: Settings) -> None:
+    """Also from the first pass on: what waits is known from Redis, and each failed pass leaves the clock running."""
+    await add(redis, 12, range(1, 4))
+    async with open_pool(settings.database_url) as closed:
+        archiver = Archiver(JobState(settings, closed, redis))
+    for _ in range(2):
+        with pytest.raises(asyncpg.InterfaceError):
+            await archiver.once()
+    first = archiver.lag_seconds()
+    assert 0 < first < archiver.lag_seconds() < 60
+    assert await redis.xlen(archive_key(partition(12))) == 3
+
+
+async def test_what_another_is_at_is_not_waited_for(db: Pool, redis: Redis, settings: Settings) -> None:
+    """A partition whose lock is held stays in the lag, and is no reason to come back at once."""
+    await add(redis, 12, range(1, 4))
+    archiver = Archiver(JobState(settings, db, redis))
+    async with db.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, partition(12))
+        assert await archiver.once() is False
+        assert archiver.lag_seconds() > 0
+    assert await archiver.once() is False
+    assert archiver.lag_seconds() == 0
+    assert await archived(db) == [1, 2, 3]
+
+
+async def test_a_kind_that_only_newer_processes_know_is_kept(db: Pool, redis: Redis) -> None:
+    """While a new version is rolled out, its events are archived by the old one as they are."""
+    event = b'{"t":"fireworks","at_ms":1700000000123,"author":{"id":7,"name":"bob","role":"vip"},"stars":[1,{"a":2}]}'
+    await add(redis, 12, range(1, 2), event)
+    assert await copy_partition(redis, db, partition(12)) == Copied(archived=1)
+    row = await db.fetchrow("SELECT * FROM chat_events")
+    assert row is not None
+    assert (row["kind"], row["account_id"], row["event"]["stars"]) == ("fireworks", 7, [1, {"a": 2}])
+    assert row["at"].timestamp() == 1700000000.123
+
+
+async def test_only_what_was_copied_is_deleted(db: Pool, redis: Redis) -> None:
+    """While a copy ran, its stream was lost and begun anew by a slower clock: those entries are not archived yet."""
+    key = archive_key(partition(12))
+    await add(redis, 12, range(1, 4))
+    async with db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE chat_events IN EXCLUSIVE MODE")
+        copy = asyncio.create_task(copy_partition(redis, db, partition(12)))
+
+        async def waits() -> bool:
+            return bool(await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+        await eventually(waits, "the insert to wait for the table")
+        await redis.delete(key)
+        await redis.xadd(key, {"room": 12, "epoch": "f", "offset": 1, "event": CLEARED}, id="5-0")
+    assert await copy == Copied(archived=3)
+    assert await redis.xlen(key) == 1
+    assert await copy_partition(redis, db, partition(12)) == Copied(archived=1)
+    assert await archived(db) == [1, 1, 2, 3]
+
+
 async def test_the_second_copy_is_harmless(db: Pool, redis: Redis) -> None:
-    """An archiver killed between commit and trim leaves entries that the next one copies again, to no effect."""
+    """An archiver killed between commit and deletion leaves entries that the next one copies again, to no effect."""
     stage = await open_stage(db, redis)
     await say_many(stage, 5)
     key = archive_key(partition(stage.room_id))
     before = await redis.dump(key)
-    await archive_partition(redis, db, partition(stage.room_id))
+    await copy_partition(redis, db, partition(stage.room_id))
     assert before is not None
     await redis.restore(key, 0, before, replace=True)
     await say_many(stage, 2)
-    await archive_partition(redis, db, partition(stage.room_id))
+    await copy_partition(redis, db, partition(stage.room_id))
     assert await archived(db) == [1, 2, 3, 4, 5, 6, 7]
 
 
-async def test_what_came_during_the_copy_is_not_trimmed(db: Pool, redis: Redis) -> None:
+async def test_what_came_during_the_copy_stays(db: Pool, redis: Redis) -> None:
     """Only what was committed leaves the stream."""
     stage = await open_stage(db, redis)
     await say_many(stage, 3)
     number = partition(stage.room_id)
-    await asyncio.gather(archive_partition(redis, db, number), say_many(stage, 50))
-    await archive_partition(redis, db, number)
+    await asyncio.gather(copy_partition(redis, db, number), say_many(stage, 50))
+    await copy_partition(redis, db, number)
     assert await archived(db) == list(range(1, 54))
 
 
@@ -100,7 +175,7 @@ async def test_two_archivers_share_a_partition_by_its_lock(db: Pool, redis: Redi
     stage = await open_stage(db, redis)
     await say_many(stage, 3)
     number = partition(stage.room_id)
-    passes = await asyncio.gather(*(archive_partition(redis, db, number) for _ in range(4)))
+    passes = await asyncio.gather(*(copy_partition(redis, db, number) for _ in range(4)))
     assert sum(one.archived for one in passes) >= 3
     assert await archived(db) == [1, 2, 3]
 
@@ -113,18 +188,21 @@ async def test_an_entry_that_is_none_of_ours_stops_nobody(db: Pool, redis: Redis
     await redis.xadd(key, {"room": "x", "epoch": "e", "offset": "1", "event": "{}"})
     await redis.xadd(key, {"what": "else"})
     nul = b'{"t":"message","id":"m","at_ms":1,"author":{"id":1,"name":"bob"},"text":"a\\u0000b"}'
-    await redis.xadd(key, {"room": "1", "epoch": "e", "offset": "9", "event": nul})
+    for offset, event in (("9", nul), ("9", b'{"t":"x","at_ms":1,"y":"\xff"}'), ("1" + "0" * 30, CLEARED)):
+        await redis.xadd(key, {"room": "1", "epoch": "e", "offset": offset, "event": event})
+    for at_ms in (9 << 50, 9 << 90):
+        event = b'{"t":"room_cleared","at_ms":%d}' % at_ms
+        await redis.xadd(key, {"room": "1", "epoch": "e", "offset": "9", "event": event})
     await stage.say("bob", "after")
-    assert await archive_partition(redis, db, partition(stage.room_id)) == Pass(archived=2, refused=3)
+    assert await copy_partition(redis, db, partition(stage.room_id)) == Copied(archived=2, refused=7)
     assert await archived(db) == [1, 2]
     assert await redis.xlen(key) == 0
 
 
 async def test_every_partition_is_looked_at(db: Pool, redis: Redis, settings: Settings) -> None:
     """All 128 streams are the archiver's."""
-    event = b'{"t":"room_cleared","at_ms":1,"by":{"id":1,"name":"bob"}}'
     for number in range(PARTITIONS):
-        await redis.xadd(archive_key(number), {"room": number, "epoch": "e", "offset": 1, "event": event})
+        await redis.xadd(archive_key(number), {"room": number, "epoch": "e", "offset": 1, "event": CLEARED})
     assert await Archiver(JobState(settings, db, redis)).once() is False
     assert await db.fetchval("SELECT count(*) FROM chat_events") == PARTITIONS
 
