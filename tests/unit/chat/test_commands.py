@@ -1,4 +1,7 @@
-"""The parser of commands says what was meant, or what was expected."""
+"""The parser of commands says what was meant, or what was expected.
+
+`python -m tests.unit.chat.test_commands` writes `tests/data/commands.json` anew.
+"""
 
 import json
 from pathlib import Path
@@ -134,3 +137,7 @@ def test_help_lists_what_one_may_and_explains_one() -> None:
 def test_the_shared_table_is_this_one() -> None:
     """`tests/data/commands.json`, which the clients' completion is checked against, equals the table."""
     assert json.loads(SHARED_TABLE.read_text()) == commands.exported()
+
+
+if __name__ == "__main__":
+    SHARED_TABLE.write_text(json.dumps(commands.exported(), indent=2, ensure_ascii=False) + "\n")

@@ -9,7 +9,7 @@ import { SettingsMenu } from './SettingsMenu';
 import type { ChatStore, ChatView } from './store';
 import { UserCard } from './UserCard';
 import { useUndo } from './useUndo';
-import type { Author } from './wire';
+import type { Author } from './events';
 import './chat.css';
 
 /** The chat of a channel: who is there, the lines, the field.  `tools` are the page's own buttons. */

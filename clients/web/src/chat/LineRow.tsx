@@ -8,7 +8,7 @@ import { Badge, hueStyle } from './Name';
 import { noticeOf } from './notice';
 import type { Pending } from './room';
 import { Time } from './Time';
-import type { Author, Role } from './wire';
+import type { Author, Role } from './events';
 
 /** Who looks at the lines, and what the lines may ask for. */
 export interface Reader {

@@ -1,7 +1,7 @@
 import type { CSSProperties, ReactNode } from 'react';
 import { useI18n } from '../i18n/context';
 import { hueOf } from './text';
-import type { Role } from './wire';
+import type { Role } from './events';
 
 const BADGES = {
   owner: { key: 'chat.badgeOwner', path: 'M3 18h18v2H3zM3 7l5 4 4-7 4 7 5-4-2 9H5z' },

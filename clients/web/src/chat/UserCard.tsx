@@ -6,7 +6,7 @@ import { Actions } from './Actions';
 import { canReach } from './commands';
 import type { Reader } from './LineRow';
 import { Badge, hueStyle } from './Name';
-import type { Author } from './wire';
+import type { Author } from './events';
 
 const ROLES = {
   owner: 'chat.roleOwner',

@@ -1,13 +1,13 @@
 /** Frames to bytes and back, in both encodings of the wire.  Pure.  Unknown fields are passed over. */
 
 import { decode as unpack, encode as pack } from '@msgpack/msgpack';
+import { readAuthor, readEvent, readModes, ROLES } from './events';
 import { asFields, flag, integer, integerOrNull, listOf, oneOf, text, textOrNull, WireFault, type Fields } from './reading';
-import type { Author, ClientFrame, Encoding, Event, Logged, Modes, Restriction, Role, RoomLive, ServerFrame } from './wire';
+import type { ClientFrame, Encoding, Logged, Restriction, RoomLive, ServerFrame } from './wire';
 
 /** A frame from the server: a recovery of a thousand messages is well below. */
 const FRAME_MAX_BYTES = 4 * 1024 * 1024;
 const EVENTS_MAX = 5000;
-const ROLES: readonly Role[] = ['owner', 'moderator', 'vip', 'member', 'guest'];
 const LIVE: readonly RoomLive[] = ['offline', 'starting', 'live', 'interrupted', 'ended'];
 
 export function encode(frame: ClientFrame, encoding: Encoding): string | Uint8Array<ArrayBuffer> {
@@ -45,7 +45,7 @@ function readFrame(f: Fields): ServerFrame | null {
         session: text(f, 'session'),
         server_time_ms: integer(f, 'server_time_ms'),
         ping_seconds: integer(f, 'ping_seconds'),
-        account: f['account'] === undefined || f['account'] === null ? null : author(f['account']),
+        account: f['account'] === undefined || f['account'] === null ? null : readAuthor(f['account']),
         expires_in_seconds: integerOrNull(f, 'expires_in_seconds'),
         frame_max_bytes: integer(f, 'frame_max_bytes', 16 * 1024),
         text_max_chars: integer(f, 'text_max_chars', 500),
@@ -59,7 +59,7 @@ function readFrame(f: Fields): ServerFrame | null {
         events: listOf(f, 'events', EVENTS_MAX, logged),
         recovered: flag(f, 'recovered'),
         role: oneOf(f, 'role', ROLES, 'guest'),
-        modes: f['modes'] === undefined ? modes({}) : modes(asFields(f['modes'], 'modes')),
+        modes: f['modes'] === undefined ? readModes({}) : readModes(asFields(f['modes'], 'modes')),
         restriction: restriction(f['restriction']),
         chatters: integer(f, 'chatters', 0),
         viewers: integer(f, 'viewers', 0),
@@ -97,7 +97,7 @@ function readFrame(f: Fields): ServerFrame | null {
         nonce: textOrNull(f, 'nonce'),
       };
     case 'event':
-      return { t: 'event', room: text(f, 'room'), ...position(f), event: event(f['event']) };
+      return { t: 'event', room: text(f, 'room'), ...position(f), event: readEvent(f['event']) };
     case 'info':
       return {
         t: 'info',
@@ -131,58 +131,10 @@ function readFrame(f: Fields): ServerFrame | null {
 
 function logged(value: unknown): Logged {
   const f = asFields(value, 'logged');
-  return { offset: integer(f, 'offset'), epoch: text(f, 'epoch', '') || null, event: event(f['event']) };
-}
-
-function event(value: unknown): Event {
-  const f = asFields(value, 'event');
-  const at_ms = integer(f, 'at_ms');
-  switch (text(f, 't')) {
-    case 'message':
-      return {
-        t: 'message',
-        id: text(f, 'id'),
-        at_ms,
-        author: author(f['author']),
-        text: text(f, 'text'),
-        me: flag(f, 'me'),
-        nonce: text(f, 'nonce', ''),
-      };
-    case 'deleted':
-      return { t: 'deleted', at_ms, message_id: text(f, 'message_id'), by: author(f['by']) };
-    case 'user_cleared':
-      return {
-        t: 'user_cleared',
-        at_ms,
-        ...account(f),
-        by: author(f['by']),
-        seconds: integerOrNull(f, 'seconds'),
-        reason: text(f, 'reason', ''),
-      };
-    case 'user_restored':
-      return { t: 'user_restored', at_ms, ...account(f), by: author(f['by']) };
-    case 'room_cleared':
-      return { t: 'room_cleared', at_ms, by: author(f['by']) };
-    case 'modes':
-      return { t: 'modes', at_ms, by: author(f['by']), ...modes(f) };
-    case 'role':
-      return { t: 'role', at_ms, ...account(f), role: oneOf(f, 'role', ROLES), by: author(f['by']) };
-    default:
-      return { t: 'unknown', at_ms };
-  }
+  return { offset: integer(f, 'offset'), epoch: text(f, 'epoch', '') || null, event: readEvent(f['event']) };
 }
 
 const position = (f: Fields) => ({ epoch: text(f, 'epoch'), offset: integer(f, 'offset') });
-const account = (f: Fields) => ({ account_id: integer(f, 'account_id'), name: text(f, 'name') });
-
-function author(value: unknown): Author {
-  const f = asFields(value, 'author');
-  return { id: integer(f, 'id'), name: text(f, 'name'), role: oneOf(f, 'role', ROLES, 'member') };
-}
-
-function modes(f: Fields): Modes {
-  return { slow_seconds: integer(f, 'slow_seconds', 0), followers_only_seconds: integerOrNull(f, 'followers_only_seconds') };
-}
 
 function restriction(value: unknown): Restriction | null {
   if (value === undefined || value === null) return null;

@@ -1,6 +1,6 @@
 /** The chat's commands: our copy of `tests/data/commands.json` (a test compares them).  Pure. */
 
-import type { Role } from './wire';
+import type { Role } from './events';
 
 export type ArgumentKind = 'name' | 'duration' | 'message_id' | 'text' | 'command';
 

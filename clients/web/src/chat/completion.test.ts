@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { canReach, COMMANDS } from './commands';
 import { accept, complete, recentNames } from './completion';
 import { messageLine } from './lines';
-import type { Role } from './wire';
+import type { Role } from './events';
 
 const NAMES = ['Boris', 'bella', 'Clara'];
 const at = (text: string, role: Role = 'moderator') => complete(text, text.length, NAMES, role);

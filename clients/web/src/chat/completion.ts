@@ -2,7 +2,7 @@
 
 import { COMMANDS, rankOf, type Argument, type Command } from './commands';
 import type { Line } from './lines';
-import type { Role } from './wire';
+import type { Role } from './events';
 
 export interface Suggestion {
   /** What the list shows first, and what replaces the word. */

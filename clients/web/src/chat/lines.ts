@@ -1,6 +1,6 @@
 /** The lines of a chat and what an event does to them.  Pure but for the array it is given to change. */
 
-import type { Author, Event, Message, ModesChanged, RoleChanged, UserCleared, UserRestored, RoomCleared } from './wire';
+import { isRemovedBy, removalOf, type Author, type Deleted, type Event, type Message, type Unknown } from './events';
 
 export const LINES_MAX = 500;
 /** While one reads above, lines wait below: so many, then newer ones are only counted. */
@@ -17,11 +17,14 @@ export interface MessageLine {
   removed: 'no' | 'deleted' | 'cleared';
 }
 
+/** An event that is told in words (`notice.ts`). */
+export type Notice = Exclude<Event, Message | Deleted | Unknown>;
+
 export interface NoticeLine {
   kind: 'notice';
   key: string;
   at_ms: number;
-  event: UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged;
+  event: Notice;
 }
 
 /** Something told to this page alone: the answer to a command. */
@@ -60,14 +63,13 @@ export function lineOf(key: string, event: Event): Line | null {
 
 /** Mark in place what the event removed. */
 export function redact(lines: Line[], event: Event): void {
-  if (event.t === 'deleted') mark(lines, 'deleted', (line) => line.id === event.message_id);
-  else if (event.t === 'user_cleared') mark(lines, 'cleared', (line) => line.author.id === event.account_id);
-  else if (event.t === 'room_cleared') mark(lines, 'cleared', () => true);
-}
-
-function mark(lines: Line[], removed: 'deleted' | 'cleared', hits: (line: MessageLine) => boolean): void {
+  const removal = removalOf(event);
+  if (removal === null) return;
+  const removed = removal.messageId === undefined ? 'cleared' : 'deleted';
   for (const [index, line] of lines.entries()) {
     // a removed text is not kept in memory either
-    if (line.kind === 'message' && line.removed === 'no' && hits(line)) lines[index] = { ...line, text: '', removed };
+    if (line.kind === 'message' && line.removed === 'no' && isRemovedBy(removal, line)) {
+      lines[index] = { ...line, text: '', removed };
+    }
   }
 }

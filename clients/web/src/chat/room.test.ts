@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { HELD_MAX, LINES_MAX } from './lines';
 import { EMPTY_ROOM, hold, receive, release, say, tell, unsay, type RoomState } from './room';
 import { speechOf } from './speech';
-import type { Author, Event, Joined, Logged, Message } from './wire';
+import type { Author, Event, Message } from './events';
+import type { Joined, Logged } from './wire';
 
 const NOW = 1_000_000;
 const ANNA: Author = { id: 7, name: 'Anna', role: 'member' };

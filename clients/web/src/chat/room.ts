@@ -3,7 +3,8 @@
 import type { Want } from './connection';
 import { HELD_MAX, LINES_MAX, lineOf, redact, type Line } from './lines';
 import type { Position } from './link';
-import type { Ack, Author, Event, Info, Joined, Logged, Modes, Push, Refused, Restriction, Role, ServerFrame } from './wire';
+import type { Author, Event, Modes, Role } from './events';
+import type { Ack, Info, Joined, Logged, Push, Refused, Restriction, ServerFrame } from './wire';
 import { TEXT_MAX_CHARS } from './wire';
 
 /** Said by us, not yet come back. */

@@ -1,6 +1,7 @@
 /** The chat wire (`docs/wire.md`): the types of all frames.  Times are Unix milliseconds. */
 
-export type Role = 'owner' | 'moderator' | 'vip' | 'member' | 'guest';
+import type { Author, Event, Modes, Role } from './events';
+
 export type Encoding = 'leams.v1.msgpack' | 'leams.v1.json';
 
 /** In the order of our preference. */
@@ -54,90 +55,7 @@ export interface Ping {
 
 export type ClientFrame = Hello | Join | Leave | Send | Older | Ping;
 
-// -- the room's log --
-
-export interface Author {
-  id: number;
-  name: string;
-  role: Role;
-}
-
-export interface Message {
-  t: 'message';
-  id: string;
-  at_ms: number;
-  author: Author;
-  text: string;
-  me: boolean;
-  nonce: string;
-}
-
-export interface Deleted {
-  t: 'deleted';
-  at_ms: number;
-  message_id: string;
-  by: Author;
-}
-
-export interface UserCleared {
-  t: 'user_cleared';
-  at_ms: number;
-  account_id: number;
-  name: string;
-  by: Author;
-  seconds: number | null;
-  reason: string;
-}
-
-export interface UserRestored {
-  t: 'user_restored';
-  at_ms: number;
-  account_id: number;
-  name: string;
-  by: Author;
-}
-
-export interface RoomCleared {
-  t: 'room_cleared';
-  at_ms: number;
-  by: Author;
-}
-
-export interface Modes {
-  slow_seconds: number;
-  followers_only_seconds: number | null;
-}
-
-export interface ModesChanged extends Modes {
-  t: 'modes';
-  at_ms: number;
-  by: Author;
-}
-
-export interface RoleChanged {
-  t: 'role';
-  at_ms: number;
-  account_id: number;
-  name: string;
-  role: Role;
-  by: Author;
-}
-
-/** An event that a newer server knows and we don't: it only holds its place in the log. */
-export interface Unknown {
-  t: 'unknown';
-  at_ms: number;
-}
-
-export type Event =
-  | Unknown
-  | Message
-  | Deleted
-  | UserCleared
-  | UserRestored
-  | RoomCleared
-  | ModesChanged
-  | RoleChanged;
+// -- what the server sends --
 
 export interface Logged {
   offset: number;
@@ -145,8 +63,6 @@ export interface Logged {
   epoch: string | null;
   event: Event;
 }
-
-// -- what the server sends --
 
 export interface Restriction {
   code: string;
