@@ -43,9 +43,11 @@ class WebProcess:
 
 
 @contextmanager
-def web_process(database_url: str, redis_url: str, folder: Path, **environment: str) -> Iterator[WebProcess]:
-    """Start one web process and wait until it listens."""
-    port, metrics_port = free_port(), free_port()
+def web_process(
+    database_url: str, redis_url: str, folder: Path, *, port: int | None = None, **environment: str
+) -> Iterator[WebProcess]:
+    """Start one web process, in the place of an earlier one where `port` is given, and wait until it listens."""
+    port, metrics_port = port or free_port(), free_port()
     env = {
         "LEAMS_DATABASE_URL": database_url,
         "LEAMS_REDIS_URL": redis_url,
