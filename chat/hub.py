@@ -14,46 +14,52 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
-from redis.asyncio import Redis
 
-from chat.audience import Identity, Seat, Socket
+from chat.accounts import Accounts
+from chat.audience import Identity, Socket, Standing
 from chat.availability import AWAY
 from chat.bus import Bus
 from chat.codes import Close
 from chat.ending import end
-from chat.keys import room_key
-from chat.live_room import LiveRoom
-from chat.presence import Counts, PresenceWriter, read_info, stored_info
+from chat.fanout import GAP_MAX_SECONDS
+from chat.keys import partition, room_key
+from chat.live_room import Heard, LiveRoom
+from chat.presence import BEAT_SECONDS, Counts, PresenceWriter, read_info
 from chat.publisher import Published, Publisher, Stale
 from chat.ratelimit import Allowance
 from chat.room import Position, Refusal, RoomRules
+from chat.rounds import Rounds
 from chat.sequencer import Step
-from chat.wire import BACKFILL_MESSAGES, Event, Info, Logged, Message, Push, Reconnect, Reload, You
+from chat.shards import Shards
+from chat.shared import Shared, SharedEvent, SharedFrame
+from chat.wire import BACKFILL_MESSAGES, Event, Info, Logged, Message, Reconnect, Reload, You
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 DELIVER_SECONDS = Histogram(
     "leams_chat_deliver_seconds",
-    "From the making of an event to its offer to this process's sockets.",
+    "From the making of an event to its writing to the last of this process's sockets.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 DELIVERED = Counter("leams_chat_delivered_total", "Events offered to the sockets of a room, once per room.")
+WRITES = Counter(
+    "leams_chat_writes_total", "Passes over a room's sockets; fewer than the events where they left together."
+)
 OVERFLOWS = Counter("leams_chat_outbox_overflow_total", "Sockets closed because they read too slowly.")
 RELOADS = Counter("leams_chat_reload_total", "Rooms whose log began anew or could not be followed.")
 SOCKETS = Gauge("leams_chat_sockets", "Connected sockets, guests too.")
 MEMBERS = Gauge("leams_chat_members", "Connected sockets of accounts.")
 
-PUBLISH_SECONDS = 0.9
-"""A sender learns within a second that Redis is away."""
 KEEP_EMPTY_SECONDS = 30.0
 SWEEP_SECONDS = 1.0
-BEAT_SECONDS = 3.0
 CHECK_SECONDS = 5.0
 """How often positions are compared with Redis and rule versions with Postgres."""
 EXPIRY_GRACE_SECONDS = 60.0
 ACCOUNT_SOCKETS_MAX = 50
 """Of one account in one process; then its oldest goes."""
 
+_SLOW = "you read too slowly: come back and recover"
+_event_out = msgspec.json.Encoder()
 _event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
@@ -77,12 +83,13 @@ class NoRoomError(Exception):
 class Hub:
     """The rooms of this process."""
 
-    def __init__(self, redis: Redis, process: str, sources: Sources) -> None:
-        self._redis = redis
+    def __init__(
+        self, shards: Shards, process: str, sources: Sources, *, gap_max_seconds: float = GAP_MAX_SECONDS
+    ) -> None:
         self._sources = sources
-        self._publisher = Publisher(redis)
-        self._presence = PresenceWriter(redis, process)
-        self.bus = Bus(redis, process, self._on_restored)
+        self._publisher = Publisher(shards)
+        self._presence = PresenceWriter(shards, process)
+        self.bus = Bus(shards, process, self._on_restored)
         self.bus.listen_accounts(self.close_account)
         self._rooms: dict[int, LiveRoom] = {}
         self._opening: dict[int, asyncio.Task[LiveRoom]] = {}
@@ -90,7 +97,10 @@ class Hub:
         self._refreshing: dict[int, bool] = {}
         """Rooms whose rules are being read; True: they changed again meanwhile."""
         self._sockets: dict[Socket, None] = {}
-        self._by_account: dict[int, dict[Socket, None]] = {}
+        self._accounts = Accounts()
+        self._gap_max_seconds = gap_max_seconds
+        self._rounds = Rounds(self._close_slow, _count_passed, is_joining=gap_max_seconds > 0)
+        self._drain_spread_ms = 0
         self._group: asyncio.TaskGroup | None = None
         self.is_draining = False
 
@@ -110,7 +120,8 @@ class Hub:
             finally:
                 await end([*tasks, *self._opening.values(), *self._catching_up.values()])
 
-    def _start(self, work: Awaitable[None]) -> asyncio.Task[None]:
+    def start(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        """Do this in a task that lives no longer than the hub; its failure is logged."""
         assert self._group is not None  # noqa: S101  # sockets come only while running
         return self._group.create_task(_logged(work))
 
@@ -130,44 +141,51 @@ class Hub:
         """Let go of a socket, whatever it was in; harmless the second time."""
         if socket not in self._sockets:
             return
-        for room_id in list(socket.rooms):
+        for room_id in socket.rooms:
             self.leave(socket, room_id)
-        self._forget_account(socket)
+        self._become(socket, None)
         del self._sockets[socket]
         SOCKETS.dec()
 
     def identify(self, socket: Socket, identity: Identity | None) -> None:
-        """Make the socket this account's, or a guest's; its seats change with it."""
+        """Make the socket this account's, or a guest's; its standings change with it."""
         if socket not in self._sockets:
             return  # it was closed while its request waited
-        self._forget_account(socket)
+        rooms = [self._rooms[room_id] for room_id in socket.rooms]
+        told = [room.audience.told(socket) for room in rooms]
+        self._become(socket, identity)
+        for room, before in zip(rooms, told, strict=True):
+            self._tell_standing(room, socket, before)
+        if identity is not None and len(own := self._accounts.of(identity.account_id)) > ACCOUNT_SOCKETS_MAX:
+            self._close(own[0], Close.SUPERSEDED, "too many sockets of this account")
+
+    def _become(self, socket: Socket, identity: Identity | None) -> None:
+        if socket.identity is not None:
+            self._count_chatter(socket, -1)
+            self._accounts.remove(socket)
+            MEMBERS.dec()
         socket.identity = identity
         if identity is not None:
-            own = self._by_account.setdefault(identity.account_id, {})
-            own[socket] = None
+            self._accounts.add(socket)
+            self._count_chatter(socket, 1)
             MEMBERS.inc()
-            if len(own) > ACCOUNT_SOCKETS_MAX:
-                self._close(next(iter(own)), Close.SUPERSEDED, "too many sockets of this account")
-        for room_id in socket.rooms:
-            self._tell_standing(self._rooms[room_id], socket)
 
-    def _forget_account(self, socket: Socket) -> None:
-        if socket.account_id is None:
-            return
-        own = self._by_account[socket.account_id]
-        del own[socket]
-        MEMBERS.dec()
-        if not own:
-            del self._by_account[socket.account_id]
-        socket.identity = None
+    def _count_chatter(self, socket: Socket, change: int) -> None:
+        for room_id in socket.rooms:
+            if not self._accounts.is_elsewhere_in(socket, room_id):
+                self._rooms[room_id].audience.chatters += change
 
     def _close(self, socket: Socket, code: Close, reason: str) -> None:
         socket.outlet.close(code, reason)
         self.disconnect(socket)
 
+    def _close_slow(self, socket: Socket) -> None:
+        OVERFLOWS.inc()
+        self._close(socket, Close.SLOW, _SLOW)
+
     def close_account(self, account_id: int, session_id: str | None) -> None:
         """Close an account's sockets, or those of one of its sessions."""
-        for socket in list(self._by_account.get(account_id, ())):
+        for socket in self._accounts.of(account_id):
             if session_id is None or (socket.identity and socket.identity.session_id == session_id):
                 self._close(socket, Close.ACCOUNT_GONE, "signed out")
 
@@ -204,15 +222,19 @@ class Hub:
         rules = await self._sources.rules(room_id)
         if rules is None:
             raise NoRoomError
-        room = LiveRoom(rules, info=Info(room=str(room_id)))
+        room = LiveRoom(rules, info=Info(room=str(room_id)), gap_max_seconds=self._gap_max_seconds)
         room.empty_since = time.monotonic()
-        await self.bus.subscribe(room_key(room_id, "log"), lambda data: self._hear(room, data))
+        await self.bus.subscribe(
+            {
+                room_key(room_id, "log"): lambda data: self._hear(room, data),
+                room_key(room_id, "side"): lambda data: self._hear_side(room, data),
+            }
+        )
         try:
-            await self.bus.subscribe(room_key(room_id, "side"), lambda data: self._hear_side(room, data))
             read = await self.bus.read_log(room_id, None)
             room.restart(_readable(read.entries))
             step = room.sequencer.start(read.epoch, read.offset)
-            room.info = await stored_info(self._redis, room_id)
+            room.info = read.info or room.info
             if len(room.backfill()) < BACKFILL_MESSAGES:
                 room.before = await self._sources.before(room_id, Position(read.epoch, room.first_offset))
         except BaseException:
@@ -223,29 +245,38 @@ class Hub:
         return room
 
     def _unsubscribe(self, room_id: int) -> None:
-        self.bus.unsubscribe(room_key(room_id, "log"))
-        self.bus.unsubscribe(room_key(room_id, "side"))
+        self.bus.unsubscribe([room_key(room_id, "log"), room_key(room_id, "side")])
 
-    def enter(self, socket: Socket, room: LiveRoom) -> Seat:
-        """Seat a socket; from here on it gets what is delivered."""
-        seat = Seat(*room.standing_of(socket, _now_ms()))
+    def enter(self, socket: Socket, room: LiveRoom) -> Standing:
+        """Seat a socket: it gets exactly what is delivered after the room's position of now."""
+        standing = room.standing_of(socket, _now_ms())
         if socket not in self._sockets:
-            return seat  # it was closed while its request waited
+            return standing  # it was closed while its request waited
+        audience = room.audience
+        if room.id not in socket.rooms:
+            if socket.identity is not None and not self._accounts.is_elsewhere_in(socket, room.id):
+                audience.chatters += 1
+            socket.rooms = (*socket.rooms, room.id) if socket.rooms else room.alone
+        room.fanout.enter(socket)
+        audience.tell(socket, standing)
         room.empty_since = None
-        socket.rooms.add(room.id)
-        room.audience.add(socket, seat)
-        counts = room.audience.counts()
+        counts = audience.counts()
         room.totals = Counts(max(room.totals.viewers, counts.viewers), max(room.totals.chatters, counts.chatters))
-        return seat
+        if self.is_draining:
+            asyncio.get_running_loop().call_soon(self._ask_to_move, socket)
+        return standing
 
     def leave(self, socket: Socket, room_id: int) -> None:
-        """Take a socket out of a room."""
-        socket.rooms.discard(room_id)
-        room = self._rooms.get(room_id)
-        if room is not None:
-            room.audience.remove(socket)
-            if not room.audience.seats:
-                room.empty_since = time.monotonic()
+        """Take a socket out of a room; harmless where it is in none."""
+        if room_id not in socket.rooms:
+            return
+        socket.rooms = tuple(other for other in socket.rooms if other != room_id)
+        room = self._rooms[room_id]
+        room.audience.remove(socket)
+        if socket.identity is not None and not self._accounts.is_elsewhere_in(socket, room_id):
+            room.audience.chatters -= 1
+        if not room.audience:
+            room.empty_since = time.monotonic()
 
     # -- saying --
 
@@ -257,19 +288,18 @@ class Hub:
         Raises:
             AWAY: Redis is away.
         """
-        async with asyncio.timeout(PUBLISH_SECONDS):
-            result = await self._publisher.say(
-                room.id,
-                message,
-                account_id=message.author.id,
-                nonce=message.nonce,
-                judged_by=judged_by,
-                slow_seconds=slow_seconds,
-                allowance=allowance,
-                known=room.sequencer.position,
-            )
+        result = await self._publisher.say(
+            room.id,
+            message,
+            account_id=message.author.id,
+            nonce=message.nonce,
+            judged_by=judged_by,
+            slow_seconds=slow_seconds,
+            allowance=allowance,
+            known=room.sequencer.position,
+        )
         if isinstance(result, Published) and not result.is_repeat:
-            self._feed(room, result.position, message)
+            self._feed(room, result.position, Heard(message, _event_out.encode(message)))
         return result
 
     # -- following the log --
@@ -281,33 +311,31 @@ class Hub:
             return  # the echo of our own
         self._feed(room, Position(epoch.decode(), int(offset)), _read_event(event))
 
-    def _feed(self, room: LiveRoom, at: Position, event: Event | None) -> None:
-        self._perform(room, room.sequencer.feed(at.epoch, at.offset, event))
+    def _feed(self, room: LiveRoom, at: Position, heard: Heard | None) -> None:
+        self._perform(room, room.sequencer.feed(at.epoch, at.offset, heard))
 
-    def _perform(self, room: LiveRoom, step: Step[Event | None]) -> None:
-        for offset, event in step.released:
-            self._deliver(room, offset, event)
+    def _perform(self, room: LiveRoom, step: Step[Heard | None]) -> None:
+        for offset, heard in step.released:
+            self._deliver(room, offset, heard)
         if step.hole is not None or step.is_new_epoch:
             self._catch_up_soon(room)
 
-    def _deliver(self, room: LiveRoom, offset: int, event: Event | None) -> None:
-        if event is None:
+    def _deliver(self, room: LiveRoom, offset: int, heard: Heard | None) -> None:
+        if heard is None:
             return
+        event, json = heard
         room.remember(Logged(offset, event))
-        self._broadcast(room, Push(str(room.id), room.position.epoch, offset, event))
+        self._rounds.add(room.fanout, SharedEvent(str(room.id), room.position.epoch, offset, event, json))
         DELIVERED.inc()
-        DELIVER_SECONDS.observe(max(0.0, time.time() - event.at_ms / 1000))
         if event.changes_rules:
             self._refresh_soon(room)
 
-    def _broadcast(self, room: LiveRoom, frame: Push | Info | Reload) -> None:
-        for socket in room.audience.broadcast(frame):
-            OVERFLOWS.inc()
-            self.disconnect(socket)
+    def _broadcast(self, room: LiveRoom, frame: Info | Reload) -> None:
+        self._rounds.add(room.fanout, SharedFrame(frame))
 
     def _catch_up_soon(self, room: LiveRoom) -> None:
         if room.id not in self._catching_up:
-            task = self._start(self._catch_up(room))
+            task = self.start(self._catch_up(room))
             self._catching_up[room.id] = task
             task.add_done_callback(lambda _: self._catching_up.pop(room.id, None))
 
@@ -317,8 +345,8 @@ class Hub:
         read = await self.bus.read_log(room.id, known)
         if known is not None and read.epoch == known.epoch:
             step = room.sequencer.fill(read.epoch, [(offset, _read_event(event)) for offset, event in read.entries])
-            for offset, event in step.released:
-                self._deliver(room, offset, event)
+            for offset, heard in step.released:
+                self._deliver(room, offset, heard)
             if room.position.offset >= read.offset:
                 return
         room.restart(_readable(read.entries))
@@ -330,10 +358,15 @@ class Hub:
         self._perform(room, step)
         await self.refresh_rules(room)
 
-    async def _on_restored(self) -> None:
-        """The subscriber stands again: whatever the silence swallowed is in the logs."""
-        for room in list(self._rooms.values()):
-            self._catch_up_soon(room)
+    def _on_restored(self, partitions: frozenset[int]) -> None:
+        """These are heard again: whatever the silence swallowed is in the logs."""
+        for room in self._rooms.values():
+            if partition(room.id) in partitions:
+                self._catch_up_soon(room)
+        self.start(self._close_ended())
+
+    async def _close_ended(self) -> None:
+        """Close the sockets of sessions whose end was told while nobody heard."""
         by_session = {s.identity.session_id: s for s in self._sockets if s.identity}
         for session_id in await self._sources.ended(list(by_session)) if by_session else ():
             socket = by_session[session_id]
@@ -348,7 +381,11 @@ class Hub:
             self._refreshing[room.id] = True
             return
         self._refreshing[room.id] = False
-        self._start(self._refresh_until_quiet(room))
+        self.start(self._refresh_until_quiet(room))
+
+    def is_refreshing(self, room_id: int) -> bool:
+        """The room was told of a change that its rules here do not show yet."""
+        return room_id in self._refreshing
 
     async def _refresh_until_quiet(self, room: LiveRoom) -> None:
         try:
@@ -365,19 +402,19 @@ class Hub:
         rules = await self._sources.rules(room.id)
         if rules is None or rules.version < room.rules.version:
             return
-        room.learn_rules(rules)
-        for socket in list(room.audience.seats):
-            self._tell_standing(room, socket)
+        for account_id in room.learn_rules(rules):
+            self._tell_account(room, account_id)
 
-    def _tell_standing(self, room: LiveRoom, socket: Socket) -> None:
-        seat = room.audience.seats.get(socket)
-        role, restriction = room.standing_of(socket, _now_ms())
-        if seat is None or (seat.role, seat.restriction) == (role, restriction):
-            return
-        seat.role, seat.restriction = role, restriction
-        if not socket.send(You(str(room.id), role, restriction)):
-            OVERFLOWS.inc()
-            self._close(socket, Close.SLOW, "you read too slowly: come back and recover")
+    def _tell_account(self, room: LiveRoom, account_id: int) -> None:
+        for socket in self._accounts.of(account_id):
+            if room.id in socket.rooms:
+                self._tell_standing(room, socket, room.audience.told(socket))
+
+    def _tell_standing(self, room: LiveRoom, socket: Socket, before: Standing) -> None:
+        standing = room.standing_of(socket, _now_ms())
+        room.audience.tell(socket, standing)
+        if standing != before and not socket.send(You(str(room.id), standing.role, standing.restriction)):
+            self._close_slow(socket)
 
     # -- beside the log --
 
@@ -408,17 +445,15 @@ class Hub:
 
     def sweep(self, now: float, tick: float) -> None:
         """Make guests of members whose token is long over, end timeouts, close rooms that stayed empty."""
-        for socket in list(self._sockets):
-            if socket.identity and now > socket.identity.expires_at + EXPIRY_GRACE_SECONDS:
-                self.identify(socket, None)
+        for socket in self._accounts.expired(now - EXPIRY_GRACE_SECONDS):
+            self.identify(socket, None)
         for room in list(self._rooms.values()):
             if room.empty_since is not None and tick - room.empty_since > KEEP_EMPTY_SECONDS:
                 del self._rooms[room.id]
                 self._unsubscribe(room.id)
                 continue
-            for account_id in room.rules.sanctions:
-                for socket in self._by_account.get(account_id, ()):
-                    self._tell_standing(room, socket)
+            for account_id in room.ended_timeouts(int(now * 1000)):
+                self._tell_account(room, account_id)
 
     async def _check(self) -> None:
         """Find what no message told: a position that fell behind, rules that changed."""
@@ -438,12 +473,16 @@ class Hub:
     async def drain(self, spread_ms: int, deadline_seconds: float) -> None:
         """Ask every socket to come back elsewhere, each after its own while, then close who stayed."""
         self.is_draining = True
+        self._drain_spread_ms = spread_ms
         for socket in list(self._sockets):
-            socket.send(Reconnect(random.randint(0, spread_ms)))  # noqa: S311  # jitter
+            self._ask_to_move(socket)
         ends = time.monotonic() + deadline_seconds
         while self._sockets and time.monotonic() < ends:  # noqa: ASYNC110  # once in a process's life, and bounded
             await asyncio.sleep(0.05)
         self._close_all(list(self._sockets))
+
+    def _ask_to_move(self, socket: Socket) -> None:
+        socket.send(Reconnect(random.randint(0, self._drain_spread_ms)))  # noqa: S311  # jitter
 
     def _close_all(self, sockets: Iterable[Socket]) -> None:
         for socket in sockets:
@@ -460,10 +499,18 @@ async def _logged(work: Awaitable[None]) -> None:
         _log.exception("chat_background_failed")
 
 
-def _read_event(data: bytes) -> Event | None:
+def _count_passed(frames: list[Shared]) -> None:
+    WRITES.inc()
+    now = time.time()
+    for frame in frames:
+        if frame.at_ms is not None:
+            DELIVER_SECONDS.observe(max(0.0, now - frame.at_ms / 1000))
+
+
+def _read_event(data: bytes) -> Heard | None:
     """The event; None for one of a newer version of ours, while processes are replaced one by one."""
     try:
-        return _event_in.decode(data)
+        return Heard(_event_in.decode(data), data)
     except msgspec.DecodeError:
         _log.warning("chat_event_unreadable")
         return None
@@ -471,7 +518,7 @@ def _read_event(data: bytes) -> Event | None:
 
 def _readable(entries: Iterable[tuple[int, bytes]]) -> list[Logged]:
     read = ((offset, _read_event(event)) for offset, event in entries)
-    return [Logged(offset, event) for offset, event in read if event is not None]
+    return [Logged(offset, heard.event) for offset, heard in read if heard is not None]
 
 
 def _now_ms() -> int:

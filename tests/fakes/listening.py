@@ -7,9 +7,8 @@ from chat.outlet import Conversation
 class Listening:
     """A `chat.outlet.Outlet` that takes `room` offers, and then none."""
 
-    is_deflated = False
-
     def __init__(self, room: int = 1000) -> None:
+        self.is_deflated = False
         self.frames: list[bytes] = []
         self.closed: Close | None = None
         self.reason = ""

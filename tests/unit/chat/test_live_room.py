@@ -1,9 +1,9 @@
-"""chat.live_room, chat.history and chat.audience without Redis: backfill, recovery, pages, and encode-once delivery."""
+"""chat.live_room and chat.history without Redis: backfill, recovery, pages, standings."""
 
 from collections.abc import Iterable
 
-from chat.audience import Audience, Identity, Seat, Socket
-from chat.codes import Close
+import pytest
+
 from chat.history import Moderation, visible
 from chat.live_room import RECOVER_EVENTS, LiveRoom
 from chat.presence import Counts
@@ -14,7 +14,7 @@ from chat.wire import (
     Deleted,
     Encoding,
     Event,
-    Info,
+    Joined,
     Logged,
     Message,
     Modes,
@@ -23,8 +23,9 @@ from chat.wire import (
     RoomCleared,
     UserCleared,
     UserRestored,
+    encode,
 )
-from tests.fakes.listening import Listening
+from tests.unit.chat.sockets import listening_socket
 
 EPOCH = "019a00000000deadbeef"
 MODERATOR = Author(1, "mod", "moderator")
@@ -129,32 +130,58 @@ def test_visible_reads_no_further_than_needed() -> None:
 def test_a_standing_is_the_rules_of_now() -> None:
     """Role and restriction of a socket; a guest has neither."""
     room = _room([])
-    socket = Socket(Listening(), Encoding.JSON)
-    assert room.standing_of(socket, 0) == ("guest", None)
-    socket.identity = Identity(3, "u3", "s", 0)
-    assert room.standing_of(socket, 0) == ("member", Restriction("banned"))
+    assert room.standing_of(listening_socket()[0], 0) == ("guest", None)
+    assert room.standing_of(listening_socket(3)[0], 0) == ("member", Restriction("banned"))
 
 
-def test_a_frame_is_built_once_per_encoding() -> None:
-    """Sockets of one encoding share the very same bytes; too slow ones are closed and named."""
-    audience = Audience()
-    fast = [Socket(Listening(), Encoding.JSON) for _ in range(2)]
-    packed, stuck = Socket(Listening(), Encoding.MSGPACK), Socket(Listening(0), Encoding.JSON)
-    packed.identity = fast[0].identity = Identity(7, "a", "s", 0)
-    for socket in [*fast, packed, stuck]:
-        audience.add(socket, Seat())
-    assert audience.counts() == Counts(4, 1)
-    assert audience.broadcast(Info("5")) == [stuck]
-    outlets = [socket.outlet for socket in [*fast, packed, stuck]]
-    assert all(isinstance(outlet, Listening) for outlet in outlets)
-    one, two, three, four = (outlet for outlet in outlets if isinstance(outlet, Listening))
-    assert one.frames[0] is two.frames[0]
-    assert three.frames[0] != one.frames[0]
-    assert four.closed is Close.SLOW
-    audience.remove(stuck)
-    audience.remove(stuck)
-    assert len(audience.seats) == 3
-    assert not stuck.send(Info("5"))
+def test_new_rules_name_the_accounts_that_they_change() -> None:
+    """Roles and sanctions that came, went or differ; nobody else has to be asked."""
+    room = _room([])
+    timeout = Sanction("timeout", 5000)
+    rules = RoomRules(5, 1, 1, frozenset({7, 8}), frozenset({9}), {3: Sanction("ban"), 4: timeout})
+    assert room.learn_rules(rules) == {4, 7, 8, 9}
+    assert room.learn_rules(rules) == set()
+    rules = RoomRules(5, 1, 2, frozenset({8}), frozenset({7}), {3: Sanction("timeout", 9), 4: timeout})
+    assert room.learn_rules(rules) == {3, 7, 9}
+
+
+def test_a_timeout_s_end_is_told_once() -> None:
+    """In their order; a ban has none."""
+    room = _room([])
+    sanctions = {2: Sanction("timeout", 2000), 3: Sanction("ban"), 4: Sanction("timeout", 1000)}
+    room.learn_rules(RoomRules(5, 1, sanctions=sanctions))
+    assert room.ended_timeouts(999) == []
+    assert room.ended_timeouts(2000) == [4, 2]
+    assert room.ended_timeouts(9999) == []
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_the_past_is_encoded_once_for_all_who_ask_alike(encoding: Encoding) -> None:
+    """Until the next event; recovered where it can be told whole, else the backfill."""
+    room = _room([_said(1), _said(2), _said(3)])
+    missed = room.past(Position(EPOCH, 1), encoding)
+    assert missed.is_recovered
+    assert room.past(Position(EPOCH, 1), encoding).events is missed.events
+    ours = Joined(1, "5", EPOCH, 3, missed.events, recovered=True)
+    assert encode(ours, encoding) == encode(Joined(1, "5", EPOCH, 3, list(room.ring)[1:], recovered=True), encoding)
+    backfill = room.past(None, encoding)
+    assert not backfill.is_recovered
+    assert room.past(Position("other", 1), encoding).events is backfill.events
+    assert encode(Joined(1, "5", EPOCH, 3, backfill.events), encoding) == encode(
+        Joined(1, "5", EPOCH, 3, room.backfill()), encoding
+    )
+    room.remember(Logged(4, _said(4)))
+    assert room.past(Position(EPOCH, 1), encoding).events is not missed.events
+
+
+def test_what_is_kept_of_encoded_pasts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for another one each time makes room for it."""
+    monkeypatch.setattr("chat.live_room.PAST_BYTES", 500)
+    room = _room(_said(n) for n in range(1, 11))
+    first = room.past(Position(EPOCH, 9), Encoding.JSON)
+    assert room.past(Position(EPOCH, 9), Encoding.JSON) is first
+    room.past(Position(EPOCH, 4), Encoding.JSON)
+    assert room.past(Position(EPOCH, 9), Encoding.JSON) is not first
 
 
 def test_the_board_is_that_of_the_position() -> None:

@@ -1,0 +1,43 @@
+"""Sockets of the tests, and what a room's frames look like in their outlets."""
+
+from collections.abc import Iterator
+
+from chat.audience import Identity, Socket
+from chat.wire import Encoding
+from tests.fakes.listening import Listening
+
+
+class Reading(Listening):
+    """Reads all, or, while it is paused, no more than `room_bytes`."""
+
+    def __init__(self, *, is_deflated: bool = False) -> None:
+        super().__init__()
+        self.is_deflated = is_deflated
+        self.room_bytes = 0
+
+    def has_room(self, size_bytes: int) -> bool:
+        return not self.is_paused or size_bytes <= self.room_bytes
+
+    @property
+    def payloads(self) -> list[bytes]:
+        """Of all (uncompressed) frames so far."""
+        return list(_payloads(b"".join(self.frames)))
+
+
+def _payloads(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(data):
+        size, at = data[at + 1], at + 2
+        if size == 126:
+            size, at = int.from_bytes(data[at : at + 2]), at + 2
+        yield data[at : at + size]
+        at += size
+
+
+def listening_socket(
+    account_id: int | None = None, encoding: Encoding = Encoding.JSON, *, is_deflated: bool = False
+) -> tuple[Socket, Reading]:
+    """A socket, of an account or a guest's, and its outlet."""
+    outlet = Reading(is_deflated=is_deflated)
+    identity = None if account_id is None else Identity(account_id, f"u{account_id}", f"s{account_id}", 0)
+    return Socket(outlet, encoding, identity), outlet
