@@ -12,7 +12,7 @@ from typing import Literal, assert_never
 from chat.codes import Code
 from chat.durations import duration_text, parse_duration
 from chat.entry import Argument, Command, Entry, Kind, Values
-from chat.orders import answered, ban, clear, delete, modes, roles, timeout
+from chat.orders import announce, answered, ban, clear, delete, modes, roles, timeout
 from chat.wire import Role
 
 _TABLE: tuple[Entry, ...] = (
@@ -20,6 +20,7 @@ _TABLE: tuple[Entry, ...] = (
     *ban.ENTRIES,
     *delete.ENTRIES,
     *clear.ENTRIES,
+    *announce.ENTRIES,
     *modes.ENTRIES,
     *roles.ENTRIES,
     *answered.ENTRIES,

@@ -67,7 +67,7 @@ async def carry_out(connection: Connection, read_log: ReadLog, ordered: Ordered)
     actor = await sanctions.occupant_by_id(connection, room, ordered.account_id)
     if actor is None:
         return Refusal(Code.SIGN_IN, "Sign in to use commands.")
-    hearing = Hearing(actor, lock.at, lock.board, secrets.token_hex(8), ordered.nonce)
+    hearing = Hearing(actor, lock.at, lock.board, secrets.token_hex(8))
     refusal = _judge_actor(hearing, ordered.entry)
     if refusal is not None:
         return refusal

@@ -19,6 +19,8 @@ ROOMS_MAX = 100
 BACKFILL_MESSAGES = 50
 
 Role = Literal["owner", "moderator", "vip", "member", "guest"]
+Colour = Literal["primary", "blue", "green", "orange", "purple"]
+"""Of an announcement; `primary` is the page's own."""
 
 
 class Encoding(StrEnum):
@@ -188,6 +190,12 @@ class Message(Line, frozen=True, tag="message"):
     """The sender's nonce, by which the sender's own page finds its pending line."""
 
 
+class Announced(Line, frozen=True, tag="announcement"):
+    """The owner, a moderator or the site's staff said something that everybody should see: it is shown set off."""
+
+    colour: Colour = "primary"
+
+
 class Deleted(_Event, frozen=True, tag="deleted"):
     """One message was removed by a moderator."""
 
@@ -250,7 +258,7 @@ class RoleChanged(_AccountEvent, frozen=True, tag="role"):
     by: Author
 
 
-Event = Message | Deleted | UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged
+Event = Message | Announced | Deleted | UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged
 
 REMOVING_KINDS = tuple(
     str(kind.__struct_config__.tag) for kind in get_args(Event) if kind.removal is not _Event.removal

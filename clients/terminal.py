@@ -18,6 +18,13 @@ from textual.widgets import Footer, Header, Input, RichLog
 from clients.chat import ChatClient, ChatClosedError, ChatRefusedError, Frame
 
 BADGES = {"owner": "♛ ", "moderator": "⚔ ", "vip": "◆ "}
+ANNOUNCEMENT_STYLES = {
+    "primary": "bold magenta",
+    "blue": "bold bright_blue",
+    "green": "bold green",
+    "orange": "bold yellow",
+    "purple": "bold bright_magenta",
+}
 LINES_MAX = 1_000
 
 
@@ -69,6 +76,8 @@ def clock(event: dict[str, Any]) -> str:
 
 def event_text(event: dict[str, Any]) -> Text | None:
     """One line of the log with its colours."""
+    if event["t"] == "announcement":
+        return _announcement(event)
     if event["t"] != "message":
         line = system_line(event)
         return None if line is None else Text(f"{clock(event)} — {line}", style="dim italic")
@@ -79,6 +88,15 @@ def event_text(event: dict[str, Any]) -> Text | None:
     text.append(author["name"], style=f"bold {colour}")
     text.append(" " if event.get("me") else ": ")
     text.append(event["text"], style=f"italic {colour}" if event.get("me") else "")
+    return text
+
+
+def _announcement(event: dict[str, Any]) -> Text:
+    """Set off by its colour and a word, so that a pipe shows it too."""
+    style = ANNOUNCEMENT_STYLES.get(event.get("colour", "primary"), "bold")
+    text = Text(f"{clock(event)} ", style="dim")
+    text.append(f"» announcement by {event['author']['name']}: ", style=style)
+    text.append(event["text"], style="bold")
     return text
 
 

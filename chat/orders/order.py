@@ -37,8 +37,6 @@ class Hearing:
     board: Board
     fresh_id: str
     """For a line that the order says."""
-    nonce: str
-    """The sender's, by which the sender's page finds what it is waiting for."""
 
     @property
     def at_ms(self) -> int:

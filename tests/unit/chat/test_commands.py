@@ -14,6 +14,7 @@ from chat import commands
 from chat.codes import Code
 from chat.commands import TABLE, Call, Misuse, parse
 from chat.entry import Command, Help
+from chat.orders.announce import Announce
 from chat.orders.ban import Ban, Unban
 from chat.orders.clear import Clear
 from chat.orders.delete import Delete
@@ -39,6 +40,8 @@ SHARED_TABLE = Path(__file__).parents[2] / "data" / "commands.json"
         ("/unban @bob", Unban("bob")),
         ("/delete 0198-a.b:c_d", Delete("0198-a.b:c_d")),
         ("/clear", Clear()),
+        ("/announce blue whales ahead", Announce("blue whales ahead", "primary")),
+        ("/AnnounceGreen go  on", Announce("go  on", "green")),
         ("/slow", Slow(30)),
         ("/slow 2m", Slow(120)),
         ("/slowoff", Slow(0)),
@@ -100,6 +103,7 @@ def test_an_unknown_command_is_named_and_points_to_help(line: str) -> None:
         ("/followers 91d", "min_duration", "a time from 0s to 90d"),
         ("/mod bob alice", None, "Usage: /mod NAME"),
         ("/me", "text", "TEXT is missing. Usage: /me TEXT…"),
+        ("/announceorange", "text", "TEXT is missing. Usage: /announceorange TEXT…"),
         ("/help dance", "command", "one of the commands that /help lists"),
     ],
 )

@@ -10,6 +10,7 @@ from chat.presence import Counts
 from chat.publisher import LOG_EVENTS
 from chat.room import Position, RoomRules, Sanction
 from chat.wire import (
+    Announced,
     Author,
     Deleted,
     Encoding,
@@ -194,3 +195,14 @@ def test_the_board_is_that_of_the_position() -> None:
     assert room.board.modes == Modes(0, 600)
     room.restart([])
     assert room.board.modes == Modes(), "a log that began anew says nothing: the rules do"
+
+
+def test_announcements_are_lines() -> None:
+    """In the backfill, in recovery and in pages like messages; removed with their author's other lines."""
+    announced = Announced("a1", 2, Author(3, "u3", "moderator"), "hear, hear")
+    room = _room([_said(1), announced])
+    assert [logged.event for logged in room.backfill()] == [_said(1), announced]
+    assert room.missed_since(Position(EPOCH, 1)) == [Logged(2, announced)]
+    assert [logged.event for logged in room.older(Position(EPOCH, 3), 10)[0]] == [_said(1), announced]
+    room.remember(Logged(3, UserCleared(3, 3, "u3", MODERATOR)))
+    assert [logged.event for logged in room.backfill()] == [_said(1)]

@@ -70,6 +70,8 @@ FROM_SERVER: dict[str, wire.ServerFrame] = {
     ),
     "error with a field": wire.Refused(5, codes.Code.USAGE, "NAME is missing.", field="name", room="12", nonce="n-2"),
     "event: message": wire.Push("12", _EPOCH, 42, _MESSAGE),
+    "event: announcement": wire.Push("12", _EPOCH, 50, wire.Announced("a1b4", _AT, _ANN, "Back in five minutes")),
+    "event: announcement in a colour": wire.Push("12", _EPOCH, 51, wire.Announced("a1b5", _AT, _ANN, "Go!", "green")),
     "event: deleted": wire.Push("12", _EPOCH, 43, wire.Deleted(_AT, "a1b2", _ANN)),
     "event: timeout": wire.Push("12", _EPOCH, 44, wire.UserCleared(_AT, 8, "bob", _ANN, 600, "be kind")),
     "event: ban": wire.Push("12", _EPOCH, 45, wire.UserCleared(_AT, 8, "bob", _ANN)),

@@ -32,6 +32,14 @@ def test_me_has_no_colon() -> None:
     assert text.plain.endswith("ann hi")
 
 
+def test_an_announcement_is_set_off_by_a_word() -> None:
+    """Also where there is no colour; one of a colour to come is shown as plain."""
+    for colour in ("blue", "ultraviolet"):
+        text = event_text({**message(), "t": "announcement", "colour": colour})
+        assert text is not None
+        assert text.plain.endswith("» announcement by ann: hi")
+
+
 @pytest.mark.parametrize(
     ("event", "words"),
     [

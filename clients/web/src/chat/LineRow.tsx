@@ -1,4 +1,5 @@
 import { memo, useState, type FocusEvent, type ReactNode } from 'react';
+import { Icon } from '../components/Icon';
 import { useI18n } from '../i18n/context';
 import { Actions } from './Actions';
 import { canReach } from './commands';
@@ -22,7 +23,8 @@ export const LineRow = memo(function LineRow({ line, reader }: { line: Line; rea
   const { t, span } = useI18n();
   switch (line.kind) {
     case 'message':
-      return line.removed === 'no' ? <Said line={line} reader={reader} /> : <Removed line={line} />;
+      if (line.removed !== 'no') return <Removed line={line} />;
+      return <Said line={line} reader={reader} />;
     case 'notice':
       return (
         <p className="chat-line chat-notice">
@@ -50,14 +52,18 @@ function Said({ line, reader }: { line: MessageLine; reader: Reader }) {
   const onBlur = (event: FocusEvent<HTMLDivElement>) => {
     if (!event.currentTarget.contains(event.relatedTarget)) setNear(false);
   };
+  const classes = ['chat-line'];
+  if (line.colour !== null) classes.push('chat-announcement', `chat-announcement-${line.colour}`);
+  else if (mentionsMe) classes.push('chat-line-mine');
   return (
     <div
-      className={mentionsMe ? 'chat-line chat-line-mine' : 'chat-line'}
+      className={classes.join(' ')}
       onPointerEnter={() => setNear(true)}
       onPointerLeave={() => setNear(false)}
       onFocus={() => setNear(true)}
       onBlur={onBlur}
     >
+      {line.colour !== null && <AnnouncementHead />}
       <Time at_ms={line.at_ms} />
       <Badge role={author.role} />
       <button
@@ -72,6 +78,17 @@ function Said({ line, reader }: { line: MessageLine; reader: Reader }) {
       <Body text={line.text} me={line.me} author={author.name} reader={reader} />
       {hasActions && <Actions name={author.name} messageId={line.id} onSay={reader.onSay} />}
     </div>
+  );
+}
+
+/** Read out before the rest, and seen over it. */
+function AnnouncementHead() {
+  const { t } = useI18n();
+  return (
+    <p className="chat-announcement-head">
+      <Icon name="broadcast" size={16} />
+      {t('chat.announcement')}
+    </p>
   );
 }
 

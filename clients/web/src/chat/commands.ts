@@ -19,6 +19,7 @@ export interface Command {
 }
 
 const NAME: Argument = { label: 'NAME', kind: 'name', required: true };
+const TEXT: Argument = { label: 'TEXT', kind: 'text', required: true };
 const REASON: Argument = { label: 'REASON', kind: 'text', required: false };
 
 export const COMMANDS: readonly Command[] = [
@@ -63,6 +64,41 @@ export const COMMANDS: readonly Command[] = [
     help: 'Remove every message so far.',
     who: 'moderator',
     arguments: [],
+  },
+  {
+    name: 'announce',
+    usage: '/announce TEXT…',
+    help: 'Say something set off from the messages.',
+    who: 'moderator',
+    arguments: [TEXT],
+  },
+  {
+    name: 'announceblue',
+    usage: '/announceblue TEXT…',
+    help: 'Say something set off from the messages, in blue.',
+    who: 'moderator',
+    arguments: [TEXT],
+  },
+  {
+    name: 'announcegreen',
+    usage: '/announcegreen TEXT…',
+    help: 'Say something set off from the messages, in green.',
+    who: 'moderator',
+    arguments: [TEXT],
+  },
+  {
+    name: 'announceorange',
+    usage: '/announceorange TEXT…',
+    help: 'Say something set off from the messages, in orange.',
+    who: 'moderator',
+    arguments: [TEXT],
+  },
+  {
+    name: 'announcepurple',
+    usage: '/announcepurple TEXT…',
+    help: 'Say something set off from the messages, in purple.',
+    who: 'moderator',
+    arguments: [TEXT],
   },
   {
     name: 'slow',
@@ -125,7 +161,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '/me TEXT…',
     help: 'Say something in the third person.',
     who: 'member',
-    arguments: [{ label: 'TEXT', kind: 'text', required: true }],
+    arguments: [TEXT],
   },
   {
     name: 'help',

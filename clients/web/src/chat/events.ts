@@ -21,6 +21,18 @@ export interface Message {
   nonce: string;
 }
 
+export const COLOURS = ['primary', 'blue', 'green', 'orange', 'purple'] as const;
+export type Colour = (typeof COLOURS)[number];
+
+export interface Announced {
+  t: 'announcement';
+  id: string;
+  at_ms: number;
+  author: Author;
+  text: string;
+  colour: Colour;
+}
+
 export interface Deleted {
   t: 'deleted';
   at_ms: number;
@@ -81,6 +93,7 @@ export interface Unknown {
 export type Event =
   | Unknown
   | Message
+  | Announced
   | Deleted
   | UserCleared
   | UserRestored
@@ -125,6 +138,15 @@ export function readEvent(value: unknown): Event {
         text: text(f, 'text'),
         me: flag(f, 'me'),
         nonce: text(f, 'nonce', ''),
+      };
+    case 'announcement':
+      return {
+        t: 'announcement',
+        id: text(f, 'id'),
+        at_ms,
+        author: readAuthor(f['author']),
+        text: text(f, 'text'),
+        colour: oneOf(f, 'colour', COLOURS, 'primary'),
       };
     case 'deleted':
       return { t: 'deleted', at_ms, message_id: text(f, 'message_id'), by: readAuthor(f['by']) };

@@ -1,6 +1,6 @@
 /** The lines of a chat and what an event does to them.  Pure but for the array it is given to change. */
 
-import { isRemovedBy, removalOf, type Author, type Deleted, type Event, type Message, type Unknown } from './events';
+import { isRemovedBy, removalOf, type Announced, type Author, type Colour, type Deleted, type Event, type Message, type Unknown } from './events';
 
 export const LINES_MAX = 500;
 /** While one reads above, lines wait below: so many, then newer ones are only counted. */
@@ -14,11 +14,13 @@ export interface MessageLine {
   author: Author;
   text: string;
   me: boolean;
+  /** Of an announcement; null for a message. */
+  colour: Colour | null;
   removed: 'no' | 'deleted' | 'cleared';
 }
 
 /** An event that is told in words (`notice.ts`). */
-export type Notice = Exclude<Event, Message | Deleted | Unknown>;
+export type Notice = Exclude<Event, Message | Announced | Deleted | Unknown>;
 
 export interface NoticeLine {
   kind: 'notice';
@@ -43,15 +45,17 @@ export interface DividerLine {
 
 export type Line = MessageLine | NoticeLine | ToldLine | DividerLine;
 
-export function messageLine(key: string, message: Message): MessageLine {
-  const { id, at_ms, author, text, me } = message;
-  return { kind: 'message', key, id, at_ms, author, text, me, removed: 'no' };
+export function messageLine(key: string, said: Message | Announced): MessageLine {
+  const { id, at_ms, author, text } = said;
+  const [me, colour] = said.t === 'message' ? [said.me, null] : [false, said.colour];
+  return { kind: 'message', key, id, at_ms, author, text, me, colour, removed: 'no' };
 }
 
 /** What the event adds to the list, if anything. */
 export function lineOf(key: string, event: Event): Line | null {
   switch (event.t) {
     case 'message':
+    case 'announcement':
       return messageLine(key, event);
     case 'deleted':
     case 'unknown':

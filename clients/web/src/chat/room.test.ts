@@ -92,6 +92,14 @@ describe('moderation', () => {
     expect(texts(state)).toEqual(['a', 'deleted', 'c', 'divider']);
   });
 
+  it('treats an announcement as a line: shown, deleted and cleared like a message', () => {
+    const event: Event = { t: 'announcement', id: 'a', at_ms: NOW, author: BORIS, text: 'hear', colour: 'blue' };
+    const state = push(said, 4, event).state;
+    expect(state.lines.at(-1)).toMatchObject({ kind: 'message', text: 'hear', colour: 'blue', me: false });
+    expect(texts(push(state, 5, { t: 'deleted', at_ms: NOW, message_id: 'a', by: ANNA }).state).at(-1)).toBe('deleted');
+    expect(texts(push(state, 5, { t: 'room_cleared', at_ms: NOW, by: ANNA }).state).at(-2)).toBe('cleared');
+  });
+
   it('clears what one account said and tells why', () => {
     const event: Event = { t: 'user_cleared', at_ms: NOW, account_id: 8, name: 'Boris', by: ANNA, seconds: 60, reason: '' };
     expect(texts(push(said, 4, event).state)).toEqual(['cleared', 'b', 'cleared', 'divider', 'notice']);

@@ -22,7 +22,7 @@ def occupant(
 
 def hearing(actor: Occupant | None = None, board: Board | None = None) -> Hearing:
     """An order of the moderator `mona`, or of another, in a room without modes, or another one."""
-    return Hearing(actor or occupant(2, "mona", "moderator"), AT, board or Board(Modes()), "f00d", "n-1")
+    return Hearing(actor or occupant(2, "mona", "moderator"), AT, board or Board(Modes()), "f00d")
 
 
 def said(message_id: str = "m1", by: int = 4) -> Message:
