@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import structlog
@@ -226,8 +227,8 @@ class Hub:
         room.empty_since = time.monotonic()
         await self.bus.subscribe(
             {
-                room_key(room_id, "log"): lambda data: self._hear(room, data),
-                room_key(room_id, "side"): lambda data: self._hear_side(room, data),
+                room_key(room_id, "log"): partial(self._hear, room),
+                room_key(room_id, "side"): partial(self._hear_side, room),
             }
         )
         try:
@@ -242,6 +243,8 @@ class Hub:
             raise
         self._rooms[room_id] = room
         self._perform(room, step)
+        if read.version > room.rules.version:
+            self._refresh_soon(room)
         return room
 
     def _unsubscribe(self, room_id: int) -> None:
@@ -280,15 +283,11 @@ class Hub:
 
     # -- saying --
 
-    async def say(
+    def say(
         self, room: LiveRoom, message: Message, *, slow_seconds: int, allowance: Allowance, judged_by: int
-    ) -> Published | Stale | Refusal:
-        """Publish a message and deliver it here without waiting for its echo.
-
-        Raises:
-            AWAY: Redis is away.
-        """
-        result = await self._publisher.say(
+    ) -> "asyncio.Future[Published | Stale | Refusal]":
+        """Publish a message and deliver it here without waiting for its echo; fails with AWAY within a second."""
+        said = self._publisher.say(
             room.id,
             message,
             account_id=message.author.id,
@@ -298,9 +297,15 @@ class Hub:
             allowance=allowance,
             known=room.sequencer.position,
         )
+        said.add_done_callback(partial(self._said, room, message))
+        return said
+
+    def _said(self, room: LiveRoom, message: Message, said: "asyncio.Future[Published | Stale | Refusal]") -> None:
+        if said.cancelled() or said.exception() is not None:
+            return  # whoever waits for it answers
+        result = said.result()
         if isinstance(result, Published) and not result.is_repeat:
             self._feed(room, result.position, Heard(message, _event_out.encode(message)))
-        return result
 
     # -- following the log --
 
@@ -367,11 +372,9 @@ class Hub:
 
     async def _close_ended(self) -> None:
         """Close the sockets of sessions whose end was told while nobody heard."""
-        by_session = {s.identity.session_id: s for s in self._sockets if s.identity}
+        by_session = {s.identity.session_id: s.identity.account_id for s in self._sockets if s.identity}
         for session_id in await self._sources.ended(list(by_session)) if by_session else ():
-            socket = by_session[session_id]
-            if socket.account_id is not None:
-                self.close_account(socket.account_id, session_id)
+            self.close_account(by_session[session_id], session_id)
 
     # -- rules --
 
@@ -458,9 +461,10 @@ class Hub:
     async def _check(self) -> None:
         """Find what no message told: a position that fell behind, rules that changed."""
         rooms = list(self._rooms.values())
-        for room in rooms:
-            if room.id not in self._catching_up:
-                await self._catch_up(room)
+        heads = await asyncio.gather(*(self.bus.read_head(room.id) for room in rooms), return_exceptions=True)
+        for room, head in zip(rooms, heads, strict=True):
+            if isinstance(head, Position) and head != room.position:
+                self._catch_up_soon(room)
         if not rooms:
             return
         versions = await self._sources.versions([room.id for room in rooms])
