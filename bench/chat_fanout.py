@@ -1,202 +1,221 @@
-"""One room of 1,000 members, 20 messages a second: seconds from a send to the last member that has it, and losses.
+"""One room of 1,000 members: CPU per delivery, the highest throughput, and latency, beside the peers.
 
-`python -m bench.chat_fanout [--members N] [--rate N] [--seconds N]`: a real web process with durable Postgres and Redis
-on loopback; every member has an account and a token.  The latency of a message runs from its *scheduled* send (no
-coordinated omission) to the moment the last of all members has read it.
+`python -m bench.chat_fanout [--members N] [--rounds N] [--quick]`: real web processes with durable Postgres and Redis
+(tokens, rooms, archive) on core 0, reached at their own port; nginx-nchan, socket.io, `websockets.broadcast` and a
+plain Starlette loop on the same core, one measured at a time; the load, Redis and Postgres on core 1.  All deliver
+messages of one size.  The contenders take turns in every round; a ratio is the median of the rounds' own ratios.
 """
 
 import argparse
-import asyncio
-import json
-import os
-import random
-import secrets
 import sys
-import time
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 
-import uvloop
+from bench.contest import leams_process, make_people, raise_file_limit
+from bench.ladder import climb, median_ratio, search
+from bench.load.generator import Crowd, Step, compile_load, running_load
+from bench.peers.servers import Contender, nchan, socketio, starlette_loop, versions, websockets_broadcast
+from bench.report import Figure, report
+from bench.services import LOAD_CORES, SERVER_CORES, Stores, bench_folder, stores
 
-from bench.crowd import make_crowd
-from bench.report import Figure, percentile, report
-from bench.services import bench_folder, cpu_seconds, stores, web_processes
-from server.db.pool import open_pool
-from tests.services.chat import JSON, Account, WebProcess, masked
+FIXED_RATE = 200.0
+FIXED_SENDERS = 50
+"""Each 4 a second: a moderator's limit is 5."""
+HOT_RATE = 1000.0
+MOST_RATE = 4800.0
+"""1,000 moderators may say 5,000 a second."""
+MOST_P99_MS = 250.0
+MOST_DRAIN_MS = 1000.0
 
-GOAL_P99_MS = 100.0
-SENDERS = 50
-"""Members who speak, in turn: each stays under the rate of a member."""
-WARM_UP_SECONDS = 2.0
-SETTLE_SECONDS = 5.0
-
-
-@dataclass(slots=True)
-class Tally:
-    """What all members together saw."""
-
-    received: dict[int, int] = field(default_factory=dict)
-    """Deliveries by number of the message."""
-    last_at: dict[int, float] = field(default_factory=dict)
-    order_errors: int = 0
-    closed: int = 0
-    acks: set[int] = field(default_factory=set)
-    refused: int = 0
+Contenders = Mapping[str, Contender]
 
 
-class Member(asyncio.Protocol):
-    """A member's socket: parses just enough to count, so that the load generator is not what is measured."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long everything takes."""
 
-    def __init__(self, tally: Tally, account: Account, room: str) -> None:
-        self._tally, self._account, self._room = tally, account, room
-        self._buffer = b""
-        self._offset = 0
-        self._is_open = False
-        self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.is_leaving = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Shake hands."""
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
-        self.transport.write(
-            b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " + JSON.encode() + b"\r\n\r\n"
-        )
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody should lose a connection."""
-        if not self.is_leaving:
-            self._tally.closed += 1
-        if not self.joined.done():
-            self.joined.set_exception(exc or ConnectionError("closed before it joined"))
-
-    def write(self, **frame: object) -> None:
-        """Send a frame."""
-        self.transport.write(masked(json.dumps(frame).encode()))
-
-    def data_received(self, data: bytes) -> None:
-        """Count what is complete."""
-        self._buffer += data
-        if not self._is_open:
-            head, separator, rest = self._buffer.partition(b"\r\n\r\n")
-            if not separator:
-                return
-            assert b" 101 " in head, head
-            self._is_open, self._buffer = True, rest
-            self.write(t="hello", id=1, token=self._account.token)
-        start, buffer = 0, self._buffer
-        while len(buffer) - start >= 2:
-            size, at = buffer[start + 1], start + 2
-            if size == 126:
-                size, at = int.from_bytes(buffer[at : at + 2]), at + 2
-            elif size == 127:
-                size, at = int.from_bytes(buffer[at : at + 8]), at + 8
-            if len(buffer) < at + size:
-                break
-            if buffer[start] == 0x81:
-                self._read(buffer[at : at + size])
-            start = at + size
-        self._buffer = buffer[start:]
-
-    def _read(self, frame: bytes) -> None:
-        kind = frame[6 : frame.index(b'"', 6)]
-        if kind == b"event":
-            tally = self._tally
-            place = frame.index(b'"offset":') + 9
-            offset = int(frame[place : frame.index(b",", place)])
-            if self._offset and offset != self._offset + 1:
-                tally.order_errors += 1
-            self._offset = offset
-            text = frame.index(b'"text":"') + 8
-            number = int(frame[text : frame.index(b" ", text)])
-            tally.received[number] = tally.received.get(number, 0) + 1
-            tally.last_at[number] = time.perf_counter()
-        elif kind == b"welcome":
-            self.write(t="join", id=2, room=self._room)
-        elif kind == b"joined":
-            self.joined.set_result(None)
-        elif kind == b"ack":
-            self._tally.acks.add(json.loads(frame)["id"] - 10)
-        elif kind == b"error":
-            self._tally.refused += 1
+    members: int
+    rounds: int
+    seconds: float
+    step_seconds: float
+    warm_up: float
 
 
-async def measure(database_url: str, web: WebProcess, members: int, rate: float, seconds: float) -> dict[str, Figure]:
-    """Fill the room, talk, count."""
-    async with open_pool(database_url) as db:
-        accounts = await make_crowd(db, members)
-    tally, room, loop = Tally(), accounts[0].room, asyncio.get_running_loop()
-    sockets: list[Member] = []
-    started = time.perf_counter()
-    for at in range(0, members, 50):
-        batch = [
-            (await loop.create_connection(lambda a=account: Member(tally, a, room), "127.0.0.1", web.port))[1]  # type: ignore[misc]
-            for account in accounts[at : at + 50]
-        ]
-        async with asyncio.timeout(30):
-            await asyncio.gather(*(member.joined for member in batch))
-        sockets += batch
-    joined_seconds = time.perf_counter() - started
-    print(f"{members} members joined in {joined_seconds:.1f} s", flush=True)
-    server_before, own_before = cpu_seconds(web.process.pid), time.process_time()
-    scheduled = await _talk(sockets[:SENDERS], room, rate, WARM_UP_SECONDS + seconds)
-    ends = time.perf_counter() + SETTLE_SECONDS
-    expected = members * len(scheduled)
-    while time.perf_counter() < ends and sum(tally.received.values()) < expected:  # noqa: ASYNC110  # counted, not told
-        await asyncio.sleep(0.05)
-    server = cpu_seconds(web.process.pid) - server_before
-    print(f"load generator: {time.process_time() - own_before:.1f} s of CPU, load {os.getloadavg()[0]:.1f}", flush=True)
-    for member in sockets:
-        member.is_leaving = True
-        member.transport.close()
-    figures = _figures(tally, scheduled, members, rate * WARM_UP_SECONDS)
-    figures["server_cpu_per_delivery"] = Figure(round(server / max(1, sum(tally.received.values())) * 1e6, 2), "us")
-    figures["joins_per_second"] = Figure(round(members / joined_seconds), "1/s")
+class Arena:
+    """The contenders, and what a crowd of members sees at each."""
+
+    def __init__(self, contenders: Contenders, load: Path, plan: Plan, redis_pid: int) -> None:
+        self.contenders = contenders
+        self._load, self._plan, self._redis_pid = load, plan, redis_pid
+
+    def talk(self, name: str, rate: float, senders: int, seconds: float) -> Step:
+        """A fresh crowd, one step."""
+        crowd = self.contenders[name].crowd(self._plan.members, senders, redis=self._redis_pid)
+        with running_load(self._load, crowd, LOAD_CORES) as load:
+            step = load.talk(rate, seconds, self._plan.warm_up)
+        _tell(name, step)
+        return step
+
+    def highest(self, name: str, best: float | None) -> float:
+        """The highest rate that passes: a search the first time, afterwards a climb from the earlier result.
+
+        A crowd stays for as long as its steps pass; what a failed step left behind must not burden the next one.
+        """
+        crowd = self.contenders[name].crowd(self._plan.members, self._plan.members)
+        with ExitStack() as stack:
+            load = stack.enter_context(running_load(self._load, crowd, LOAD_CORES))
+
+            def passes(rate: float) -> bool:
+                nonlocal load
+                step = load.talk(rate, self._plan.step_seconds, 0.5)
+                is_passing = passed(step)
+                _tell(name, step, "passes" if is_passing else "fails")
+                if not is_passing:
+                    stack.close()
+                    load = stack.enter_context(running_load(self._load, crowd, LOAD_CORES))
+                return is_passing
+
+            if best is None:
+                return search(passes, FIXED_RATE, MOST_RATE)
+            return climb(passes, best, MOST_RATE)
+
+
+def passed(step: Step) -> bool:
+    """Is this rate sustained: nothing lost, twice or out of order, nobody closed, in time, and no backlog."""
+    return (
+        step.errors == 0
+        and not step.closed
+        and not step.refused
+        and step.latency_ms.p99 < MOST_P99_MS
+        and step.drain_ms < MOST_DRAIN_MS
+    )
+
+
+def us_per_delivery(step: Step) -> float:
+    """CPU of the server's process."""
+    return step.cpu("web") / step.deliveries * 1e6
+
+
+def _tell(name: str, step: Step, verdict: str = "") -> None:
+    print(
+        f"{name:>12} {step.rate:7.0f}/s {us_per_delivery(step) if step.deliveries else 0:6.2f} us/delivery"
+        f"  p50 {step.latency_ms.p50:6.1f}  p99 {step.latency_ms.p99:6.1f} ms  server"
+        f" {step.cpu('web') / step.wall_seconds:.2f}  load {step.own_cpu_share:.2f}  errors {step.errors} {verdict}",
+        flush=True,
+    )
+
+
+# -- the three measurements --
+
+
+def cost_at_fixed_rate(arena: Arena, plan: Plan) -> dict[str, Figure]:
+    """CPU per delivery at 200 messages a second: without joining, with it, and nchan's."""
+    steps: dict[str, list[Step]] = {"nchan": [], "unjoined": [], "leams": []}
+    for _ in range(plan.rounds):
+        for name, row in steps.items():
+            row.append(arena.talk(name, FIXED_RATE, FIXED_SENDERS, plan.seconds))
+    cost = {name: [us_per_delivery(step) for step in row] for name, row in steps.items()}
+    base = round(median(cost["nchan"]), 2)
+    figures = {
+        "cost_unjoined_to_nchan": Figure(round(median_ratio(cost["unjoined"], cost["nchan"]), 3), "ratio", 1.1, base),
+        "cost_joined_to_nchan": Figure(round(median_ratio(cost["leams"], cost["nchan"]), 3), "ratio", 0.65, base),
+        "cost_unjoined": Figure(round(median(cost["unjoined"]), 2), "us/delivery"),
+        "cost_joined": Figure(round(median(cost["leams"]), 2), "us/delivery"),
+        "cost_nchan": Figure(base, "us/delivery"),
+    }
+    ours = steps["leams"] + steps["unjoined"]
+    per_message = [step.cpu("redis") / step.measured * 1e6 for step in ours]
+    figures["redis_cpu"] = Figure(round(median(per_message), 1), "us/message")
+    figures["errors_at_fixed_rate"] = Figure(sum(step.errors for step in ours), "errors", 0)
+    figures["load_cpu_share_max"] = Figure(
+        max(step.own_cpu_share for row in steps.values() for step in row), "of a core"
+    )
+    for name, row in steps.items():
+        figures[f"p99_at_fixed_rate_{name}"] = Figure(median(step.latency_ms.p99 for step in row), "ms")
     return figures
 
 
-async def _talk(speakers: list[Member], room: str, rate: float, seconds: float) -> dict[int, float]:
-    """Send at the planned times; each message's planned time by its number."""
-    scheduled: dict[int, float] = {}
-    begin = time.perf_counter() + 0.5
-    for number in range(int(rate * seconds)):
-        due = begin + number / rate
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        scheduled[number] = due
-        padding = "lorem ipsum dolor sit amet"[: random.randint(5, 26)]
-        speaker = speakers[number % len(speakers)]
-        speaker.write(t="send", id=number + 10, room=room, nonce=secrets.token_hex(8), text=f"{number} {padding}.")
-    return scheduled
-
-
-def _figures(tally: Tally, scheduled: dict[int, float], members: int, warm_up: float) -> dict[str, Figure]:
-    latencies = [
-        (tally.last_at[number] - due) * 1000
-        for number, due in scheduled.items()
-        if number >= warm_up and tally.received.get(number) == members
-    ]
-    lost = sum(members - tally.received.get(number, 0) for number in scheduled)
+def latency_when_hot(arena: Arena, plan: Plan) -> dict[str, Figure]:
+    """1,000 messages a second to 1,000 members."""
+    steps = [arena.talk("leams", HOT_RATE, plan.members // 4, plan.seconds) for _ in range(plan.rounds)]
     return {
-        "send_to_last_member_p99": Figure(round(percentile(latencies, 0.99), 1), "ms", GOAL_P99_MS),
-        "send_to_last_member_p50": Figure(round(percentile(latencies, 0.5), 1), "ms", None),
-        "send_to_last_member_max": Figure(round(max(latencies), 1), "ms", None),
-        "deliveries_lost": Figure(lost, "deliveries", 0),
-        "unacknowledged": Figure(len(scheduled) - len(tally.acks), "messages", 0),
-        "order_errors": Figure(tally.order_errors, "deliveries", 0),
-        "sockets_lost": Figure(tally.closed, "sockets", 0),
-        "deliveries": Figure(sum(tally.received.values()), "deliveries", None),
+        "hot_p99": Figure(round(median(step.latency_ms.p99 for step in steps), 1), "ms", 35.0),
+        "hot_p50": Figure(round(median(step.latency_ms.p50 for step in steps), 1), "ms"),
+        "hot_cost": Figure(round(median(map(us_per_delivery, steps)), 3), "us/delivery"),
+        "hot_errors": Figure(sum(step.errors for step in steps), "errors", 0),
+        "hot_refused": Figure(sum(sum(step.refused.values()) for step in steps), "messages", 0),
     }
+
+
+def throughput(arena: Arena, plan: Plan) -> dict[str, Figure]:
+    """The highest rate of one room; those without a goal have one round."""
+    rates: dict[str, list[float]] = {name: [] for name in arena.contenders if name != "unjoined"}
+    for number in range(plan.rounds):
+        for name, row in rates.items():
+            if number == 0 or name in {"leams", "nchan", "starlette"}:
+                row.append(arena.highest(name, median(row) if row and median(row) else None))
+    thousands = {name: round(median(row) * plan.members / 1000, 1) for name, row in rates.items()}
+    figures = {
+        f"highest_to_{peer}": Figure(
+            round(median_ratio(rates["leams"], rates[peer]), 2), "ratio", goal, thousands[peer], "higher"
+        )
+        for peer, goal in (("nchan", 5.0), ("starlette", 10.0))
+    }
+    return figures | {f"highest_{name}": Figure(value, "thousand deliveries/s") for name, value in thousands.items()}
+
+
+@contextmanager
+def contenders(folder: Path, backing: Stores, members: int, *, with_all: bool) -> Iterator[Contenders]:
+    """All servers, on core 0; peers' messages are as long as what Leams delivers."""
+    raise_file_limit()
+    tokens, other = folder / "tokens", folder / "other-tokens"
+    rooms, other_rooms = make_people(backing, tokens, members), make_people(backing, other, members)
+    with ExitStack() as stack:
+
+        def enter(name: str, rooms: tuple[str, ...], tokens: Path, **environment: str) -> Contender:
+            return stack.enter_context(leams_process(name, backing, folder, rooms, tokens, SERVER_CORES, **environment))
+
+        ours = {
+            "leams": enter("leams", rooms, tokens),
+            "unjoined": enter("unjoined", other_rooms, other, LEAMS_CHAT_JOIN_MS="0"),
+        }
+        size = event_bytes(compile_load(folder), ours["leams"].crowd(2, 1))
+        peers = (nchan, starlette_loop, socketio, websockets_broadcast) if with_all else (nchan, starlette_loop)
+        yield ours | {
+            one.name: one
+            for one in (stack.enter_context(peer(folder, ("room",), size, SERVER_CORES)) for peer in peers)
+        }
+
+
+def event_bytes(load: Path, crowd: Crowd) -> int:
+    """How long a message is when Leams delivers it."""
+    with running_load(load, crowd, LOAD_CORES) as two:
+        step = two.talk(5, 2, 0)
+    return round(step.delivered_bytes / step.deliveries)
 
 
 def main() -> int:
     """Run it; the exit status says whether the goals were reached."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=20.0, help="messages a second")
-    parser.add_argument("--seconds", type=float, default=15.0, help="measured, after a warm-up")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="one short round; without socket.io and websockets")
     arguments = parser.parse_args()
-    with bench_folder() as folder, stores(folder) as backing, web_processes(backing, folder) as (web,):
-        figures = uvloop.run(measure(backing.database_url, web, arguments.members, arguments.rate, arguments.seconds))
+    plan = Plan(arguments.members, arguments.rounds, 5.0, 2.5, 1.0)
+    if arguments.quick:
+        plan = Plan(arguments.members, 1, 3.0, 2.0, 1.0)
+    print(f"peers: {versions()}", flush=True)
+    with (
+        bench_folder() as folder,
+        stores(folder, cores=LOAD_CORES) as backing,
+        contenders(folder, backing, plan.members, with_all=not arguments.quick) as all_of_them,
+    ):
+        arena = Arena(all_of_them, compile_load(folder), plan, backing.redis.pid)
+        print(f"messages of {all_of_them['nchan'].bytes} bytes", flush=True)
+        figures = cost_at_fixed_rate(arena, plan) | latency_when_hot(arena, plan) | throughput(arena, plan)
     return report("chat_fanout", figures)
 
 

@@ -20,6 +20,7 @@ SERVERS = (
     "acl", "ca-certificates",
 )  # fmt: skip
 FOR_TESTS = ("chromium", "gcc", "libc6-dev")
+FOR_BENCHES = ("gcc", "libc6-dev", "libnginx-mod-nchan")
 SERVICES = ("nginx", "redis-server", "postgresql")
 """Debian would start and enable these at install; `./run` starts its own."""
 
@@ -31,7 +32,7 @@ class ProvisionError(Exception):
     """One sentence: what is wrong, and what to do about it."""
 
 
-def prepare(root: Path, var: Path, *, for_tests: bool) -> None:
+def prepare(root: Path, var: Path, *, for_tests: bool, for_benches: bool = False) -> None:
     """Install what is missing; a second call finds everything in place and takes well under a second.
 
     Raises:
@@ -39,10 +40,12 @@ def prepare(root: Path, var: Path, *, for_tests: bool) -> None:
     """
     try:
         make_state_folder(var)
-        install_packages((*SERVERS, *(FOR_TESTS if for_tests else ())))
+        install_packages((*SERVERS, *(FOR_TESTS if for_tests else ()), *(FOR_BENCHES if for_benches else ())))
         make_user(root, var)
         make_environment(root, var, for_tests=for_tests)
         build_web_client(root, var)
+        if for_benches:
+            install_node_packages(root / "bench/peers", node_path(var))
         own_state(var)
     except PermissionError as error:
         raise ProvisionError(f"no right to write {error.filename}: run as its owner, or set LEAMS_VAR") from error
@@ -231,12 +234,17 @@ def build_web_client(root: Path, var: Path) -> None:
         return
     say("building the web client")
     path = node_path(var)
-    lock, installed = fingerprint([web / "package-lock.json"]), web / "node_modules/.leams-lock"
-    if not (installed.exists() and installed.read_text() == lock):
-        run_quietly(["npm", "ci", "--no-fund", "--no-audit"], "npm ci", cwd=web, env={"PATH": path})
-        installed.write_text(lock)
+    install_node_packages(web, path)
     run_quietly(["npm", "run", "build"], "npm run build", cwd=web, env={"PATH": path})
     mark.write_text(wanted)
+
+
+def install_node_packages(folder: Path, path: str) -> None:
+    """What its `package-lock.json` says, unless it is there already."""
+    lock, installed = fingerprint([folder / "package-lock.json"]), folder / "node_modules/.leams-lock"
+    if not (installed.exists() and installed.read_text() == lock):
+        run_quietly(["npm", "ci", "--no-fund", "--no-audit"], "npm ci", cwd=folder, env={"PATH": path})
+        installed.write_text(lock)
 
 
 def node_path(var: Path) -> str:

@@ -88,7 +88,7 @@ class Step(Cost, frozen=True, kw_only=True):
     drain_ms: float
     send_lag_max_ms: float
     bytes_in: int
-    payload_bytes: int
+    delivered_bytes: int
 
     @property
     def errors(self) -> int:

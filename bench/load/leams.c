@@ -126,7 +126,10 @@ static void take_event(struct link *link, const char *text, const char *end)
 	link->epoch = epoch;
 	link->offset = offset;
 	const char *said = FIND(text, end, KEY_TEXT, &text_hint);
-	figures.deliveries += said != NULL;
+	if (said != NULL) {
+		figures.deliveries++;
+		figures.delivered_bytes += (uint64_t)(end - text);
+	}
 	if (seat->epoch == epoch && offset <= seat->offset) {
 		figures.overlaps++; /* the other link was first */
 		return;

@@ -132,7 +132,6 @@ void write_link(struct link *link, const char *data, size_t size)
 {
 	if (link->state == LINK_CLOSED)
 		return;
-	figures.bytes_out += size;
 	size_t sent = 0;
 	if (link->out.size == 0) {
 		ssize_t count = send(link->fd, data, size, MSG_NOSIGNAL);

@@ -93,7 +93,7 @@ struct figures { /* of one step */
 	long sent, acked, deliveries, foreign, twice, disorder, gaps, overlaps, faults;
 	long dropped, recovered, unrecovered, reloads, resent, unsent;
 	int64_t send_lag_max_ns;
-	uint64_t bytes_in, bytes_out, payload_bytes;
+	uint64_t bytes_in, delivered_bytes;
 };
 
 struct losses {

@@ -52,6 +52,7 @@ static void take_payload(struct link *link, const char *text, size_t size)
 		return;
 	}
 	figures.deliveries++;
+	figures.delivered_bytes += size;
 	int number = read_marked_text(said + sizeof KEY_TEXT - 1, text + size);
 	if (number >= 0)
 		deliver(link->seat, number, DELIVERED_LIVE, -1, 0);

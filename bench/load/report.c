@@ -8,7 +8,7 @@
 static struct {
 	int64_t wall_ns, own_ns, watched_ns[WATCHED_MAX];
 	long deliveries;
-	uint64_t bytes_in, payload_bytes;
+	uint64_t bytes_in, delivered_bytes;
 } before;
 
 static int64_t own_cpu_ns(void)
@@ -36,7 +36,7 @@ void begin_measure(void)
 		before.watched_ns[at] = cpu_ns_of(options.watched[at].pid);
 	before.deliveries = figures.deliveries;
 	before.bytes_in = figures.bytes_in;
-	before.payload_bytes = figures.payload_bytes;
+	before.delivered_bytes = figures.delivered_bytes;
 }
 
 void begin_step(void)
@@ -117,7 +117,7 @@ void report_step(double rate, double seconds, int from, int to, int64_t drain_ns
 	print_histogram("back_ms", &figures.back);
 	printf("\"drain_ms\":%.3f,\"send_lag_max_ms\":%.3f,", (double)drain_ns / MS_NS,
 		(double)figures.send_lag_max_ns / MS_NS);
-	printf("\"bytes_in\":%llu,\"payload_bytes\":%llu,", (unsigned long long)(figures.bytes_in - before.bytes_in),
-		(unsigned long long)(figures.payload_bytes - before.payload_bytes));
+	printf("\"bytes_in\":%llu,\"delivered_bytes\":%llu,", (unsigned long long)(figures.bytes_in - before.bytes_in),
+		(unsigned long long)(figures.delivered_bytes - before.delivered_bytes));
 	print_cost();
 }

@@ -84,7 +84,6 @@ static void take_frame(struct link *link, int opcode, char *data, size_t size)
 {
 	switch (opcode) {
 	case TEXT:
-		figures.payload_bytes += size;
 		speech->taken(link, data, size);
 		break;
 	case PING:

@@ -1,10 +1,11 @@
 """`websockets.broadcast`, the library's own way to many: `python -m bench.peers.websockets_broadcast PORT`."""
 
-import asyncio
 import sys
+from contextlib import suppress
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
 
 rooms: dict[str, set[ServerConnection]] = {}
 
@@ -15,8 +16,9 @@ async def room(connection: ServerConnection) -> None:
     members = rooms.setdefault(connection.request.path, set())
     members.add(connection)
     try:
-        async for text in connection:
-            broadcast(members, text)
+        with suppress(ConnectionClosed):
+            async for text in connection:
+                broadcast(members, text)
     finally:
         members.discard(connection)
 
