@@ -1,8 +1,8 @@
 """A room's rules as one immutable value, and what they allow whom.  Pure: `now_ms` comes in.
 
 `chat/sanctions.py` reads the rules from Postgres, every process keeps them per open room, and every change of them
-(commit, then an event in the room's log) makes the processes read anew.  The publish script has the last word: it
-refuses a message that was judged by an older `version` than the room's newest.
+(commit, then an event in the room's log) makes the processes read anew.  `chat/admission.py` judges by them; the
+publish script has the last word: it refuses a message that was judged by an older `version` than the room's newest.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -78,48 +78,6 @@ class Refusal:
     is_temporary: bool = False
     retry_after_ms: int | None = None
     field: str | None = None
-
-
-def judge(
-    rules: RoomRules, account_id: int | None, followed_since_ms: int | None, now_ms: int, *, is_staff: bool = False
-) -> Refusal | None:
-    """May this account say something now, as far as sanctions and followers-only mode go?  None: yes.
-
-    `followed_since_ms` is None for an account that doesn't follow the channel; the site's staff pass every mode.
-    """
-    role = rules.role_of(account_id)
-    if role == "guest":
-        return Refusal(Code.SIGN_IN, "Sign in to chat.")
-    restriction = rules.restriction_of(account_id, now_ms)
-    if restriction is not None:
-        return _silenced(restriction, now_ms)
-    needed = rules.followers_only_seconds
-    if needed is None or role != "member" or is_staff:
-        return None
-    if followed_since_ms is None:
-        return Refusal(Code.FOLLOWERS_ONLY, "Only followers may chat here now.")
-    waited_ms = now_ms - followed_since_ms
-    if waited_ms < needed * 1000:
-        return Refusal(
-            Code.FOLLOWERS_ONLY,
-            f"Only accounts that have followed for {needed} s may chat here now.",
-            is_temporary=True,
-            retry_after_ms=needed * 1000 - waited_ms,
-        )
-    return None
-
-
-def _silenced(restriction: Restriction, now_ms: int) -> Refusal:
-    reason = f" Reason: {restriction.reason}" if restriction.reason else ""
-    if restriction.until_ms is None:
-        return Refusal(Code.BANNED, f"You are banned from this chat.{reason}")
-    left_ms = restriction.until_ms - now_ms
-    return Refusal(
-        Code.TIMED_OUT,
-        f"You are timed out for another {-(-left_ms // 1000)} s.{reason}",
-        is_temporary=True,
-        retry_after_ms=left_ms,
-    )
 
 
 # -- the seam between the session and the commands --

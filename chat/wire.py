@@ -38,11 +38,15 @@ class _Frame(msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True, for
 
 
 class Hello(_Frame, frozen=True, tag="hello"):
-    """The first frame, and again whenever the access token was renewed; without a token: a guest, who may read."""
+    """The first frame, and again whenever the access token was renewed; without token and ticket: a guest, who reads.
+
+    A ticket stands for the token that it was given for; where it doesn't, the token is looked at, if there is one.
+    """
 
     id: int
     token: str | None = None
     client: str = ""
+    ticket: str | None = None
 
 
 class Join(_Frame, frozen=True, tag="join"):
@@ -288,6 +292,8 @@ class Welcome(_Frame, frozen=True, tag="welcome"):
     expires_in_seconds: int | None = None
     frame_max_bytes: int = FRAME_MAX_BYTES
     text_max_chars: int = TEXT_MAX_CHARS
+    ticket: str | None = None
+    """To come back with after a lost connection, for as long as the access token holds."""
 
 
 class Restriction(msgspec.Struct, frozen=True, omit_defaults=True):

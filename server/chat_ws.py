@@ -1,38 +1,31 @@
 """The WebSocket door: negotiates, checks the origin, and hands the socket to `chat.session`."""
 
+import asyncio
 import os
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from chat.audience import Identity, Socket
+from chat.audience import Socket
 from chat.commander import Commander
-from chat.history import Moderation, Page, archived_page, learn_later
 from chat.hub import Hub, Sources
 from chat.outlet import EXTENSION, Outlet
-from chat.room import Position, RoomRules
-from chat.sanctions import room_rules, rules_versions
-from chat.session import Doors, Session, TokenExpiredError, TokenRefusedError
-from chat.wire import BACKFILL_MESSAGES, Encoding, Logged
-from server.auth.guards import identify
+from chat.session import Doors, Session
+from chat.shards import Shards
+from chat.wire import Encoding
 from server.auth.signing_keys import AccessTokens
+from server.chat_store import ChatStore, Turnstile
 from server.db.pool import Pool
-from server.refusal import AppError
 
 if TYPE_CHECKING:
     from server.lifespan import AppState
-
-ACQUIRE_SECONDS = 1.0
-"""A request on a socket waits no longer for a database connection: it learns that the chat can't take it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,65 +37,14 @@ class Chat:
 
 
 @asynccontextmanager
-async def open_chat(db: Pool, redis: Redis, tokens: AccessTokens) -> AsyncIterator[Chat]:
+async def open_chat(db: Pool, shards: Shards, tokens: AccessTokens) -> AsyncIterator[Chat]:
     """Follow the rooms of this process's sockets while the block runs."""
-    store = _Store(db, tokens)
+    store, turnstile = ChatStore(db, shards), Turnstile(db, tokens)
     sources = Sources(store.rules, store.versions, store.before, store.ended)
-    doors = Doors(store.identify, store.followed_since_ms, store.archived, Commander(db, redis))
-    hub = Hub(redis, f"{os.getpid()}-{secrets.token_hex(4)}", sources)
+    doors = Doors(turnstile.identify, turnstile.ticket, store.followed_since_ms, store.archived, Commander(db, shards))
+    hub = Hub(shards, f"{os.getpid()}-{secrets.token_hex(4)}", sources)
     async with hub.running():
         yield Chat(hub, doors)
-
-
-@dataclass(frozen=True, slots=True)
-class _Store:
-    """What chat asks of Postgres, each on a connection of the pool."""
-
-    db: Pool
-    tokens: AccessTokens
-
-    async def identify(self, token: str) -> Identity:
-        try:
-            who = await identify(self.db, self.tokens, token, time.time())
-        except AppError as error:
-            raise (TokenExpiredError if error.code == "token_expired" else TokenRefusedError) from error
-        return Identity(who.account_id, who.name, who.session_id, who.expires_at, is_staff=who.site_role != "user")
-
-    async def rules(self, room_id: int) -> RoomRules | None:
-        async with self.db.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            return await room_rules(connection, room_id)
-
-    async def versions(self, room_ids: list[int]) -> dict[int, int]:
-        async with self.db.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            return await rules_versions(connection, room_ids)
-
-    async def before(self, room_id: int, position: Position) -> list[Logged]:
-        """The archive's last visible messages before the log; also while the archiver is behind."""
-        page = await self.archived(room_id, position, Moderation(), BACKFILL_MESSAGES, must_touch=False)
-        return page.events
-
-    async def archived(
-        self, room_id: int, position: Position, moderation: Moderation, limit: int, *, must_touch: bool
-    ) -> Page:
-        async with self.db.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            await learn_later(connection, room_id, position, moderation)
-            return await archived_page(connection, room_id, position, moderation, limit, must_touch=must_touch)
-
-    async def followed_since_ms(self, room_id: int, account_id: int) -> int | None:
-        async with self.db.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            since = await connection.fetchval(
-                "SELECT created_at FROM follows WHERE channel_id = $1 AND account_id = $2", room_id, account_id
-            )
-        return None if since is None else int(since.timestamp() * 1000)
-
-    async def ended(self, session_ids: list[str]) -> set[str]:
-        async with self.db.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            rows = await connection.fetch(
-                "SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE s.id = ANY($1::uuid[])"
-                " AND s.revoked_at IS NULL AND a.disabled_at IS NULL AND a.deleted_at IS NULL",
-                session_ids,
-            )
-        return set(session_ids) - {str(row["id"]) for row in rows}
 
 
 def negotiate(offered: list[str]) -> Encoding | None:
@@ -138,15 +80,20 @@ async def chat_socket(websocket: "WebSocket[AppState]") -> None:
         return
     await websocket.accept(subprotocol=encoding)
 
-    async def receive() -> bytes | str | None:
-        message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            return None
-        text: str | None = message.get("text")
-        return text if text is not None else cast("bytes", message["bytes"])
-
     outlet = cast("Outlet", websocket.scope["extensions"][EXTENSION])
-    await Session(chat.hub, chat.doors, Socket(outlet, encoding), receive).run()
+    await _converse(websocket, Session(chat.hub, chat.doors, Socket(outlet, encoding)))
+
+
+async def _converse(websocket: "WebSocket[AppState]", session: Session) -> None:
+    """Bring the session one message after the other, over plain ASGI, until either side ends it."""
+    try:
+        while (message := await websocket.receive())["type"] != "websocket.disconnect":
+            text: str | None = message.get("text")
+            pending = session.take(text if text is not None else cast("bytes", message["bytes"]))
+            if pending is not None:
+                await asyncio.wait((pending,))  # its outcome is the session's business
+    finally:
+        session.lost()
 
 
 routes: list[BaseRoute] = [WebSocketRoute("/ws", chat_socket)]

@@ -1,12 +1,11 @@
-"""chat.room: roles, sanctions, modes, and who may speak."""
+"""chat.room: roles, sanctions, modes."""
 
 import pytest
 
-from chat.codes import Code
-from chat.room import Refusal, RoomRules, Sanction, judge
+from chat.room import RoomRules, Sanction
 from chat.wire import Modes, Restriction, Role
 
-OWNER, MODERATOR, VIP, FAN, LATE, BANNED, TIMED = range(1, 8)
+OWNER, MODERATOR, VIP, FAN, BANNED, TIMED = range(1, 7)
 NOW = 1_000_000
 RULES = RoomRules(
     room_id=5,
@@ -40,32 +39,3 @@ def test_restrictions_end_by_themselves() -> None:
     assert RULES.restriction_of(BANNED, NOW) == Restriction("banned", None, "spam")
     assert RULES.restriction_of(FAN, NOW) is None
     assert RULES.restriction_of(None, NOW) is None
-
-
-def _judged(account: int | None, rules: RoomRules = RULES, followed: int | None = None, *, staff: bool = False) -> Code:
-    refusal = judge(rules, account, followed, NOW, is_staff=staff)
-    assert refusal is not None
-    assert refusal.message
-    return refusal.code
-
-
-def test_guests_and_sanctioned_accounts_may_not_speak() -> None:
-    """Each for its reason; a timeout says when it ends."""
-    assert _judged(None) is Code.SIGN_IN
-    assert _judged(BANNED) is Code.BANNED
-    assert judge(RULES, TIMED, None, NOW) == Refusal(
-        Code.TIMED_OUT, "You are timed out for another 2 s.", is_temporary=True, retry_after_ms=1500
-    )
-    assert judge(RULES, FAN, None, NOW) is None
-
-
-def test_followers_only() -> None:
-    """Only an account that followed long enough; owner, moderators, VIPs and the site's staff pass."""
-    rules = RoomRules(room_id=5, owner_id=OWNER, vips=frozenset({VIP}), followers_only_seconds=600)
-    assert _judged(FAN, rules) is Code.FOLLOWERS_ONLY
-    young = judge(rules, LATE, NOW - 100_000, NOW)
-    assert young is not None
-    assert (young.is_temporary, young.retry_after_ms) == (True, 500_000)
-    assert judge(rules, LATE, NOW - 600_000, NOW) is None
-    assert judge(rules, VIP, None, NOW) is None
-    assert judge(rules, FAN, None, NOW, is_staff=True) is None

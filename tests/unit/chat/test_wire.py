@@ -30,6 +30,7 @@ _MESSAGE = wire.Message("a1b2", _AT, _BOB, "hi \N{PARTY POPPER} <b>", nonce="n-1
 FROM_CLIENT: dict[str, wire.ClientFrame] = {
     "hello as a guest": wire.Hello(1),
     "hello with a token": wire.Hello(1, "header.payload.signature", "web/1"),
+    "hello with a ticket": wire.Hello(1, client="web/1", ticket="key.claims-and-mac"),
     "join": wire.Join(2, "12"),
     "join to recover": wire.Join(2, "12", _EPOCH, 41),
     "leave": wire.Leave(3, "12"),
@@ -42,7 +43,7 @@ FROM_CLIENT: dict[str, wire.ClientFrame] = {
 
 FROM_SERVER: dict[str, wire.ServerFrame] = {
     "welcome, guest": wire.Welcome(1, "5e551014", _AT, 25),
-    "welcome, member": wire.Welcome(1, "5e551014", _AT, 25, _BOB, 580),
+    "welcome, member": wire.Welcome(1, "5e551014", _AT, 25, _BOB, 580, ticket="key.claims-and-mac"),
     "joined with a backfill": wire.Joined(
         2, "12", _EPOCH, 41, [Logged(40, _MESSAGE), Logged(41, wire.Message("a1b3", _AT, _ANN, "waves", me=True))]
     ),

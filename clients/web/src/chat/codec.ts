@@ -47,6 +47,7 @@ function readFrame(f: Fields): ServerFrame | null {
         ping_seconds: integer(f, 'ping_seconds'),
         account: f['account'] === undefined || f['account'] === null ? null : readAuthor(f['account']),
         expires_in_seconds: integerOrNull(f, 'expires_in_seconds'),
+        ticket: textOrNull(f, 'ticket'),
         frame_max_bytes: integer(f, 'frame_max_bytes', 16 * 1024),
         text_max_chars: integer(f, 'text_max_chars', 500),
       };

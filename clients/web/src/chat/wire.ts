@@ -14,6 +14,7 @@ export interface Hello {
   t: 'hello';
   id: number;
   token?: string;
+  ticket?: string;
   client?: string;
 }
 
@@ -78,6 +79,7 @@ export interface Welcome {
   ping_seconds: number;
   account: Author | null;
   expires_in_seconds: number | null;
+  ticket: string | null;
   frame_max_bytes: number;
   text_max_chars: number;
 }
