@@ -9,6 +9,7 @@ Entries are deleted by their ids, not trimmed up to the last one: after a fail-o
 entries may have earlier ids than those that were copied.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import asyncpg
 import msgspec
-from redis.asyncio import Redis
 
-from chat.keys import PARTITIONS, archive_key
+from chat.calls import read_entries
+from chat.history import mark_of
+from chat.keys import PARTITIONS, archive_key, partition
+from chat.shards import Shards
+from chat.wire import REMOVING_KINDS, Event
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -48,6 +52,8 @@ class Row(NamedTuple):
     kind: str
     account_id: int | None
     event: str
+    removes: str | None
+    """The mark of what it removes, by `chat.history`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class _Head(msgspec.Struct):
 
 
 _head_in: msgspec.json.Decoder[_Head] = msgspec.json.Decoder(_Head)
+_event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 def row_of(fields: Mapping[bytes, bytes]) -> Row:
@@ -101,53 +108,65 @@ def row_of(fields: Mapping[bytes, bytes]) -> Row:
         head.t,
         head.author.id if head.author else head.account_id,
         raw.decode(),
+        _mark_of(raw) if head.t in REMOVING_KINDS else None,
     )
 
 
-async def waiting(redis: Redis) -> dict[int, Waiting]:
+def _mark_of(raw: bytes) -> str | None:
+    removal = _event_in.decode(raw).removal
+    return None if removal is None else mark_of(removal)
+
+
+async def waiting(shards: Shards) -> dict[int, Waiting]:
     """The partitions that have something to archive.
 
     128 small commands in one write, then one for each partition that is not empty; on a Cluster each goes to its shard.
     """
-    async with redis.pipeline(transaction=False) as pipeline:
-        for partition in range(PARTITIONS):
-            pipeline.xlen(archive_key(partition))
-        sizes: list[int] = await pipeline.execute()
-        filled = [partition for partition, size in enumerate(sizes) if size]
-        for partition in filled:
-            pipeline.xrange(archive_key(partition), count=1)
-        heads: list[list[RawEntry]] = await pipeline.execute()
+    keys = [archive_key(number) for number in range(PARTITIONS)]
+    sizes: list[int] = await asyncio.gather(*(shards.call(key, "XLEN", key) for key in keys))
+    filled = [number for number, size in enumerate(sizes) if size]
+    heads = await asyncio.gather(*(_head(shards, number, 1) for number in filled))
     return {
-        partition: Waiting(sizes[partition], int(head[0][0].split(b"-")[0]))
-        for partition, head in zip(filled, heads, strict=True)
+        number: Waiting(sizes[number], _ms(head[0]))
+        for number, head in zip(filled, heads, strict=True)
         if head  # another archiver may have been there meanwhile
     }
+
+
+async def oldest_waiting_ms(shards: Shards, room_id: int) -> int | None:
+    """When the oldest event that waits in the room's partition was said (Redis' clock); None: none waits."""
+    entries = await _head(shards, partition(room_id), 1)
+    return _ms(entries[0]) if entries else None
+
+
+def _ms(entry: RawEntry) -> int:
+    return int(entry[0].split(b"-")[0])
 
 
 def batches(waits: Mapping[int, Waiting]) -> list[dict[int, int]]:
     """Transactions that take from every waiting partition once, the oldest first: partition -> entries."""
     planned: list[dict[int, int]] = []
     left = 0
-    for partition in sorted(waits, key=lambda partition: waits[partition].since_ms):
+    for number in sorted(waits, key=lambda place: waits[place].since_ms):
         if left == 0:
             planned.append({})
             left = BATCH_ENTRIES
-        taken = min(waits[partition].entries, left)
-        planned[-1][partition] = taken
+        taken = min(waits[number].entries, left)
+        planned[-1][number] = taken
         left -= taken
     return planned
 
 
-async def archive(redis: Redis, pool: Pool, batch: Mapping[int, int]) -> Copied:
+async def archive(shards: Shards, pool: Pool, batch: Mapping[int, int]) -> Copied:
     """Copy so many entries from the head of each partition's stream, commit, then delete what was committed.
 
     A partition that another process is at is left to it.
     """
     async with _locked(pool, list(batch)) as (connection, partitions):
-        streams = await _heads(redis, {partition: batch[partition] for partition in partitions})
+        streams = await _heads(shards, {number: batch[number] for number in partitions})
         rows, refused = _rows([entry for entries in streams.values() for entry in entries])
         refused += await _insert(connection, rows)
-    await _delete(redis, {partition: [entry[0] for entry in entries] for partition, entries in streams.items()})
+    await _delete(shards, {number: [entry[0] for entry in entries] for number, entries in streams.items()})
     return Copied(sum(map(len, streams.values())) - refused, refused)
 
 
@@ -163,19 +182,24 @@ async def _locked(pool: Pool, partitions: Sequence[int]) -> AsyncIterator[tuple[
         yield connection, [row["number"] for row in rows]
 
 
-async def _heads(redis: Redis, batch: Mapping[int, int]) -> dict[int, list[RawEntry]]:
-    async with redis.pipeline(transaction=False) as pipeline:
-        for partition, entries in batch.items():
-            pipeline.xrange(archive_key(partition), count=entries)
-        return dict(zip(batch, await pipeline.execute(), strict=True))
+def _head(shards: Shards, number: int, entries: int) -> asyncio.Future[list[RawEntry]]:
+    key = archive_key(number)
+    return shards.call(key, "XRANGE", key, "-", "+", "COUNT", entries, decode=read_entries)
 
 
-async def _delete(redis: Redis, ids: Mapping[int, Sequence[bytes]]) -> None:
-    async with redis.pipeline(transaction=False) as pipeline:
-        for partition, gone in ids.items():
-            for at in range(0, len(gone), DELETE_ENTRIES):
-                pipeline.xdel(archive_key(partition), *gone[at : at + DELETE_ENTRIES])
-        await pipeline.execute()
+async def _heads(shards: Shards, batch: Mapping[int, int]) -> dict[int, list[RawEntry]]:
+    streams = await asyncio.gather(*(_head(shards, number, entries) for number, entries in batch.items()))
+    return dict(zip(batch, streams, strict=True))
+
+
+async def _delete(shards: Shards, ids: Mapping[int, Sequence[bytes]]) -> None:
+    await asyncio.gather(
+        *(
+            shards.call(key, "XDEL", key, *gone[at : at + DELETE_ENTRIES])
+            for key, gone in ((archive_key(number), gone) for number, gone in ids.items())
+            for at in range(0, len(gone), DELETE_ENTRIES)
+        )
+    )
 
 
 def _rows(entries: Sequence[RawEntry]) -> tuple[list[Row], int]:
@@ -209,13 +233,15 @@ async def _insert(connection: Connection, rows: Sequence[Row]) -> int:
 # The table is the connection's own: no log is written for it, and nobody else sees it.
 _STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS chat_staging (
-  channel_id bigint, epoch text, "offset" bigint, at_ms bigint, kind text, account_id bigint, event text
+  channel_id bigint, epoch text, "offset" bigint, at_ms bigint, kind text, account_id bigint, event text,
+  removes text
 ) ON COMMIT DELETE ROWS;
 DELETE FROM chat_staging;
 """
 _UNSTAGE = """
-INSERT INTO chat_events (channel_id, epoch, "offset", at, kind, account_id, event)
-SELECT channel_id, epoch, "offset", to_timestamp(at_ms / 1000.0), kind, account_id, event::jsonb FROM chat_staging
+INSERT INTO chat_events (channel_id, epoch, "offset", at, kind, account_id, event, removes)
+SELECT channel_id, epoch, "offset", to_timestamp(at_ms / 1000.0), kind, account_id, event::jsonb, removes
+FROM chat_staging
 ON CONFLICT (channel_id, epoch, "offset") DO NOTHING
 """
 

@@ -59,6 +59,11 @@ def pack(*words: Word) -> bytes:
     return packed
 
 
+def read_entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """The entries of a stream, as `XRANGE` answers: ids and fields."""
+    return [(place, dict(zip(fields[::2], fields[1::2], strict=True))) for place, fields in reply]
+
+
 class Script:
     """A Lua script: called by its digest, and by its text where Redis has forgotten it."""
 

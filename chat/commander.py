@@ -5,16 +5,16 @@ The cached rules refuse fast; what is committed was judged by the database's own
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 import msgspec
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from chat import commands
 from chat.announcements import BATCH_ROWS, Announcement, announce_waiting, publish
+from chat.calls import read_entries
 from chat.commands import Misuse
 from chat.court import Ordered, carry_out, not_permitted
 from chat.entry import Help
@@ -22,6 +22,7 @@ from chat.keys import room_key
 from chat.moderation import Person, judge_command, may_give
 from chat.publisher import Publisher
 from chat.room import CommandResult, Done, Position, Refusal, RoomRules, Say
+from chat.shards import Shards
 from chat.wire import Author, Event
 
 if TYPE_CHECKING:
@@ -42,12 +43,12 @@ _event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 class Commander:
-    """The chat's commands on this process's pool and Redis client; `chat.room.Commands`."""
+    """The chat's commands on this process's pool and the chat's Redis; `chat.room.Commands`."""
 
-    def __init__(self, pool: Pool, redis: Redis) -> None:
+    def __init__(self, pool: Pool, shards: Shards) -> None:
         self._pool = pool
-        self._redis = redis
-        self._publisher = Publisher(redis)
+        self._shards = shards
+        self._publisher = Publisher(shards)
 
     async def __call__(self, rules: RoomRules, by: Author, text: str, nonce: str, *, is_staff: bool) -> CommandResult:
         """Carry out the line; every refusal says what was expected.
@@ -69,7 +70,8 @@ class Commander:
         return await self._commit(Ordered(rules.room_id, by.id, entry, command, nonce))
 
     async def _read_log(self, room_id: int) -> list[Event]:
-        entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self._redis.xrevrange(room_key(room_id, "log")))
+        key = room_key(room_id, "log")
+        entries = await self._shards.call(key, "XREVRANGE", key, "+", "-", decode=read_entries)
         events = []
         for _, fields in entries:
             with suppress(msgspec.DecodeError):  # of a newer version of ours: no line that we know

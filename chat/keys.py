@@ -17,6 +17,11 @@ def partition(room_id: int) -> int:
     return crc_hqx(str(room_id).encode(), 0) % PARTITIONS
 
 
+def partition_of(key: str) -> int:
+    """The partition that a key or channel of ours names in its hash tag."""
+    return int(key[key.index("{p") + 2 : key.index("}")])
+
+
 def slot_of(key: str) -> int:
     """The slot of a key in a Redis Cluster: that of its hash tag, where it has one.
 

@@ -4,28 +4,39 @@ Each process writes its own two counts per room, so a crash costs nothing but th
 *Viewers* are sockets, guests too (they stand in for players); *chatters* are accounts with a socket in the room, each
 counted once per process.
 
-For broadcasts: when a channel goes live, is interrupted, ends, or changes its title, call `publish_info(redis, Info(
+For broadcasts: when a channel goes live, is interrupted, ends, or changes its title, call `publish_info(shards, Info(
 room=str(channel_id), live=…, broadcast=…, title=…, …))`; leave `viewers` and `chatters` out, every process adds them.
-For lists of channels: `room_counts(redis, channel_ids)`.
+For lists of channels: `room_counts(shards, channel_ids)`.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
 
+from chat.calls import Script
 from chat.keys import room_key
+from chat.shards import Shards
 from chat.wire import Info
 
-COUNT_HOLDS_SECONDS = 10
-"""A process that wrote nothing for so long is gone."""
+BEAT_SECONDS = 1.2
+"""How often a process writes its counts."""
+COUNT_HOLDS_SECONDS = 3.0
+"""A process that wrote nothing for so long is gone: two beats, and what one of them may come late.
+
+So totals are right at most 3.0 + 1.3 s (a jittered beat) after a kill.
+"""
 INFO_HOLDS_SECONDS = 30 * 86_400
+ROOMS_AT_ONCE = 500
+"""One round trip, and a few milliseconds of Redis."""
+
+_HOLDS_MS = round(COUNT_HOLDS_SECONDS * 1000)
 
 _info_out = msgspec.json.Encoder()
 _info_in: msgspec.json.Decoder[Info] = msgspec.json.Decoder(Info)
-_script_text = (Path(__file__).parent / "lua" / "presence.lua").read_text()
+_script = Script.of("presence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +47,18 @@ class Counts:
     chatters: int = 0
 
 
-async def publish_info(redis: Redis, info: Info) -> None:
-    """Tell every member of `info.room` what is true now, and keep it for those who come later."""
+async def publish_info(shards: Shards, info: Info) -> None:
+    """Tell every member of `info.room` what is true now, and keep it for those who come later.
+
+    Raises:
+        RedisError: Redis is away.
+    """
     room_id = int(info.room)
     body = _info_out.encode(info)
-    async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.set(room_key(room_id, "info"), body, ex=INFO_HOLDS_SECONDS)
-        pipeline.execute_command("SPUBLISH", room_key(room_id, "side"), body)
-        await pipeline.execute()
+    key, channel = room_key(room_id, "info"), room_key(room_id, "side")
+    await asyncio.gather(
+        shards.call(key, "SET", key, body, "EX", INFO_HOLDS_SECONDS), shards.call(channel, "SPUBLISH", channel, body)
+    )
 
 
 def read_info(body: bytes) -> Info:
@@ -55,55 +70,55 @@ def read_info(body: bytes) -> Info:
     return _info_in.decode(body)
 
 
-async def stored_info(redis: Redis, room_id: int) -> Info:
-    """The last published one; without any, an offline room."""
-    body = await redis.get(room_key(room_id, "info"))
-    return read_info(body) if isinstance(body, bytes) else Info(room=str(room_id))
+async def stored_info(shards: Shards, room_id: int) -> Info:
+    """The last published one; without any, an offline room.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    key = room_key(room_id, "info")
+    body = await shards.call(key, "GET", key)
+    return Info(room=str(room_id)) if body is None else read_info(body)
 
 
-async def room_counts(redis: Redis, room_ids: Iterable[int]) -> dict[int, Counts]:
-    """The counts of each room, in one round trip."""
+async def room_counts(shards: Shards, room_ids: Iterable[int]) -> dict[int, Counts]:
+    """The counts of each room, in one round trip.
+
+    Raises:
+        RedisError: Redis is away.
+    """
     ids = list(room_ids)
-    async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.time()
-        for room_id in ids:
-            pipeline.hgetall(room_key(room_id, "presence"))
-        (seconds, microseconds), *hashes = await pipeline.execute()
-    now_ms = seconds * 1000 + microseconds // 1000
-    return {room_id: _sum(fields, now_ms) for room_id, fields in zip(ids, hashes, strict=True)}
+    replies = await asyncio.gather(
+        *(shards.script(_script, [room_key(room_id, "presence")], (_HOLDS_MS,), _counts) for room_id in ids)
+    )
+    return dict(zip(ids, replies, strict=True))
 
 
-def _sum(fields: Mapping[bytes, bytes], now_ms: int) -> Counts:
-    viewers = chatters = 0
-    for value in fields.values():
-        watching, chatting, at_ms = map(int, value.split(b":"))
-        if at_ms + COUNT_HOLDS_SECONDS * 1000 >= now_ms:
-            viewers += watching
-            chatters += chatting
-    return Counts(viewers, chatters)
+def _counts(reply: Any) -> Counts:
+    return Counts(*reply)
 
 
 class PresenceWriter:
     """Writes this process's counts."""
 
-    def __init__(self, redis: Redis, process: str) -> None:
-        self._redis = redis
-        self._script = redis.register_script(_script_text)
+    def __init__(self, shards: Shards, process: str) -> None:
+        self._shards = shards
         self._process = process
 
     async def write(self, counts: Mapping[int, Counts]) -> dict[int, Counts]:
-        """Write the counts of many rooms and answer their totals; in batches, each one round trip."""
+        """Write the counts of many rooms and answer their totals; each batch is one round trip.
+
+        Raises:
+            RedisError: Redis is away.
+        """
         totals: dict[int, Counts] = {}
         rooms = list(counts.items())
-        for start in range(0, len(rooms), 200):
-            batch = rooms[start : start + 200]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for room_id, own in batch:
-                    await self._script(
-                        keys=[room_key(room_id, "presence")],
-                        args=[self._process, own.viewers, own.chatters, COUNT_HOLDS_SECONDS * 1000],
-                        client=pipeline,
-                    )
-                replies = await pipeline.execute()
-            totals.update({room_id: Counts(*reply) for (room_id, _), reply in zip(batch, replies, strict=True)})
+        for start in range(0, len(rooms), ROOMS_AT_ONCE):
+            batch = rooms[start : start + ROOMS_AT_ONCE]
+            replies = await asyncio.gather(*(self._write(room_id, own) for room_id, own in batch))
+            totals.update(zip((room_id for room_id, _ in batch), replies, strict=True))
         return totals
+
+    def _write(self, room_id: int, own: Counts) -> "asyncio.Future[Counts]":
+        arguments = (_HOLDS_MS, self._process, own.viewers, own.chatters)
+        return self._shards.script(_script, [room_key(room_id, "presence")], arguments, _counts)

@@ -1,22 +1,23 @@
 """Put an event into a room's log: the Python side of `lua/publish.lua`.
 
 The event is encoded once, as JSON: so it travels, stands in the log and in the archive stream (fields `room`, `epoch`,
-`offset`, `event`).  Whoever publishes needs a Redis client and nothing else: web processes and the outbox relay alike.
+`offset`, `event`).  Whoever publishes needs the chat's Redis and nothing else: web processes and the relay alike.
 """
 
+import asyncio
 import secrets
-import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from chat.calls import Script
 from chat.codes import Code
 from chat.keys import archive_key, partition, room_key
 from chat.ratelimit import Allowance
 from chat.room import Position, Refusal
+from chat.shards import Shards
 from chat.wire import Event
 
 LOG_EVENTS = 1000
@@ -27,8 +28,11 @@ NONCE_SECONDS = 600
 """How long a repeated `send` is recognised; pages retry for less than a minute."""
 OUTBOX_NONCE_SECONDS = 86_400
 
+CHANCE = secrets.token_hex(4)
+"""This process's part of the names of epochs that begin with it; the rest is Redis' time."""
+
 _encoder = msgspec.json.Encoder()
-_script_text = (Path(__file__).parent / "lua" / "publish.lua").read_text()
+_script = Script.of("epoch", "publish")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +50,13 @@ class Stale:
     version: int
 
 
-def new_epoch(now: float, entropy: str) -> str:
-    """A name for a log that sorts by birth: 12 hex digits of Unix milliseconds, then 8 of chance."""
-    return f"{int(now * 1000):012x}{entropy}"
-
-
-def fresh_epoch() -> str:
-    """`new_epoch` for now."""
-    return new_epoch(time.time(), secrets.token_hex(4))
-
-
 class Publisher:
-    """The publish script on one Redis client."""
+    """The publish script on the chat's Redis."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._script = redis.register_script(_script_text)
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
 
-    async def say(
+    def say(
         self,
         room_id: int,
         event: Event,
@@ -73,13 +67,12 @@ class Publisher:
         slow_seconds: int,
         allowance: Allowance,
         known: Position | None = None,
-    ) -> Published | Stale | Refusal:
+    ) -> "asyncio.Future[Published | Stale | Refusal]":
         """Publish a member's message under every limit.
 
-        Raises:
-            RedisError: Redis is away, or did not answer in time; the same nonce may be sent again.
+        Fails with a RedisError when Redis is away or did not answer within 0.9 s; the same nonce may be sent again.
         """
-        return await self._publish(
+        return self._publish(
             room_id,
             event,
             member=str(account_id),
@@ -104,7 +97,7 @@ class Publisher:
             raise RedisError(f"an announced event was not taken: {result}")
         return result.position
 
-    async def _publish(
+    def _publish(
         self,
         room_id: int,
         event: Event,
@@ -117,18 +110,17 @@ class Publisher:
         slow_ms: int = 0,
         allowance: Allowance | None = None,
         known: Position | None = None,
-    ) -> Published | Stale | Refusal:
+    ) -> "asyncio.Future[Published | Stale | Refusal]":
         keys = [
             room_key(room_id, "head"),
             room_key(room_id, "log"),
             archive_key(partition(room_id)),
             room_key(room_id, f"nonce:{member}:{nonce}"),
-            room_key(room_id, f"slow:{member}"),
-            room_key(room_id, f"rate:{member}"),
+            room_key(room_id, f"said:{member}"),
         ]
         arguments: list[str | bytes | int] = [
             _encoder.encode(event),
-            fresh_epoch(),
+            CHANCE,
             nonce_seconds * 1000,
             LOG_EVENTS,
             ARCHIVE_EVENTS,
@@ -141,10 +133,10 @@ class Publisher:
             known.offset if known else 0,
             room_id,
         ]
-        return _read_reply(await self._script(keys=keys, args=arguments))
+        return self._shards.script(_script, keys, arguments, _read_reply)
 
 
-def _read_reply(reply: list[bytes | int]) -> Published | Stale | Refusal:
+def _read_reply(reply: Any) -> Published | Stale | Refusal:
     match reply:
         case [b"ok", bytes(epoch), int(offset), int(is_repeat)]:
             return Published(Position(epoch.decode(), offset), bool(is_repeat))

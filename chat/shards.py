@@ -103,6 +103,11 @@ class Shards:
         self._dispatch(Call(future, packed, keys[0], decode, script))
         return future
 
+    @property
+    def is_cluster(self) -> bool:
+        """More than one primary, each with a part of the keys."""
+        return self._deployment.is_cluster
+
     async def ping(self) -> None:
         """Hear from every primary.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 from redis.asyncio import Redis
 
+from chat.shards import Shards
 from server.db.pool import Pool
 from server.settings import Settings
 
@@ -24,6 +25,7 @@ class JobState:
     settings: Settings
     db: Pool
     redis: Redis
+    shards: Shards
 
 
 Part = Callable[[JobState], Awaitable[None]]

@@ -38,11 +38,11 @@ class Archiver:
 
     async def once(self) -> bool:
         """Take from every partition that has something; True when there is more to take at once."""
-        waits = await waiting(self._state.redis)
+        waits = await waiting(self._state.shards)
         self._waiting_since_ms = min((wait.since_ms for wait in waits.values()), default=None)
         taken = 0
         for batch in batches(waits):
-            copied = await archive(self._state.redis, self._state.db, batch)
+            copied = await archive(self._state.shards, self._state.db, batch)
             taken += copied.archived + copied.refused
             _archived_total.inc(copied.archived)
             if copied.refused:

@@ -18,7 +18,7 @@ _relayed_total = Counter("leams_chat_outbox_relayed_total", "Room events that jo
 
 async def relay_room_events(state: JobState) -> None:
     """Announce what was left behind; two of these do no harm, for an announcement is idempotent."""
-    publisher = Publisher(state.redis)
+    publisher = Publisher(state.shards)
 
     async def once() -> bool:
         return await relay_once(state, publisher)

@@ -1,18 +1,18 @@
 """The WebSocket door: negotiates, checks the origin, and hands the socket to `chat.session`."""
 
-import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from chat.asgi_outlet import AsgiOutlet
 from chat.audience import Socket
 from chat.commander import Commander
 from chat.hub import Hub, Sources
@@ -79,21 +79,12 @@ async def chat_socket(websocket: "WebSocket[AppState]") -> None:
         await websocket.send_denial_response(PlainTextResponse("This process restarts; come back.", 503))
         return
     await websocket.accept(subprotocol=encoding)
-
-    outlet = cast("Outlet", websocket.scope["extensions"][EXTENSION])
-    await _converse(websocket, Session(chat.hub, chat.doors, Socket(outlet, encoding)))
-
-
-async def _converse(websocket: "WebSocket[AppState]", session: Session) -> None:
-    """Bring the session one message after the other, over plain ASGI, until either side ends it."""
-    try:
-        while (message := await websocket.receive())["type"] != "websocket.disconnect":
-            text: str | None = message.get("text")
-            pending = session.take(text if text is not None else cast("bytes", message["bytes"]))
-            if pending is not None:
-                await asyncio.wait((pending,))  # its outcome is the session's business
-    finally:
-        session.lost()
+    outlet: Outlet | None = websocket.scope["extensions"].get(EXTENSION)
+    if outlet is not None:
+        outlet.converse(Session(chat.hub, chat.doors, Socket(outlet, encoding)))
+        return  # nothing of this request stays
+    plain = AsgiOutlet(websocket.send, encoding)
+    await plain.serve(websocket.receive, Session(chat.hub, chat.doors, Socket(plain, encoding)))
 
 
 routes: list[BaseRoute] = [WebSocketRoute("/ws", chat_socket)]

@@ -25,7 +25,7 @@ async def livez(_request: "Request[AppState]") -> "Response":
 
 
 async def readyz(request: "Request[AppState]") -> "Response":
-    """200 when Postgres and Redis answer, else 503 naming what is missing."""
+    """200 when Postgres, Redis and the chat's Redis answer, else 503 naming what is missing."""
     missing = {}
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS), request.state["db"].acquire() as connection:
@@ -38,6 +38,10 @@ async def readyz(request: "Request[AppState]") -> "Response":
             await request.state["redis"].ping()
     except (OSError, RedisError, TimeoutError) as error:
         missing["redis"] = type(error).__name__
+    try:
+        await request.state["shards"].ping()
+    except RedisError as error:
+        missing["chat_redis"] = type(error).__name__
     return json_response({"status": "missing" if missing else "ok", "missing": missing}, status=503 if missing else 200)
 
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import structlog
 
 from chat.ending import end
+from chat.shards import open_shards
 from server.auth.sweep import sweep_sessions
 from server.background import JobState, Part
 from server.broadcasts.reconciler import reconcile_broadcasts
@@ -46,7 +47,8 @@ async def run_jobs(settings: Settings) -> None:
             await require_current(connection)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        state = JobState(settings, db, redis)
+        shards = await stack.enter_async_context(open_shards(settings.chat_redis_url))
+        state = JobState(settings, db, redis, shards)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         tasks = [group.create_task(_run(part, state)) for part in PARTS]
         _log.info("jobs_started", parts=len(tasks))

@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.applications import Starlette
 
+from chat.shards import Shards, open_shards
 from media.live import LiveWindows
 from server.auth.passwords import Passwords, open_passwords
 from server.auth.signing_keys import AccessTokens
@@ -27,6 +28,8 @@ class AppState(TypedDict):
     settings: Settings
     db: Pool
     redis: Redis
+    shards: Shards
+    """The chat's Redis, which may be another."""
     control: Control
     tokens: AccessTokens
     passwords: Passwords
@@ -61,15 +64,17 @@ def lifespan_for(settings: Settings) -> Lifespan:
             tokens = await AccessTokens.load(db)
             redis = open_redis(settings.redis_url)
             stack.push_async_callback(redis.aclose)
+            shards = await stack.enter_async_context(open_shards(settings.chat_redis_url))
             yield AppState(
                 settings=settings,
                 db=db,
                 redis=redis,
-                control=await stack.enter_async_context(open_control(settings, db, redis)),
+                shards=shards,
+                control=await stack.enter_async_context(open_control(settings, db, redis, shards)),
                 tokens=tokens,
                 passwords=stack.enter_context(open_passwords()),
                 limits=RateLimiter(redis),
-                chat=await stack.enter_async_context(open_chat(db, redis, tokens)),
+                chat=await stack.enter_async_context(open_chat(db, shards, tokens)),
                 playlists=Playlists(LiveWindows(redis)),
             )
 

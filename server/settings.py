@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from chat.endpoints import parse_deployment
 from server.process.environment import Environment
 
 
@@ -15,6 +16,8 @@ class Settings:
 
     database_url: str
     redis_url: str
+    chat_redis_url: str
+    """The chat's Redis; `redis+cluster://host:port,host:port` for a Cluster."""
     public_url: str
     """Where people reach us, no trailing slash: decides cookies, allowed origins and printed addresses."""
     rtmp_public_url: str
@@ -47,6 +50,7 @@ class Settings:
         settings = cls(
             database_url=read.text("LEAMS_DATABASE_URL"),
             redis_url=read.text("LEAMS_REDIS_URL"),
+            chat_redis_url=read.address("LEAMS_CHAT_REDIS_URL", env.get("LEAMS_REDIS_URL", ""), parse_deployment),
             public_url=read.text("LEAMS_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/"),
             rtmp_public_url=read.text("LEAMS_RTMP_PUBLIC_URL", "rtmp://127.0.0.1:1935/live"),
             media_store=read.text("MEDIA_STORE", Path("var/media").absolute().as_uri()),

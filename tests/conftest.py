@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from chat.shards import Shards, open_shards
 from server.db.pool import Pool, open_pool
 from server.db.schema import migrate
 from server.settings import Settings
@@ -104,6 +105,13 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     client = Redis.from_url(redis_url, protocol=3)
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+async def shards(redis_url: str) -> AsyncIterator[Shards]:
+    """The chat's way to the same Redis."""
+    async with open_shards(redis_url) as shards:
+        yield shards
 
 
 @pytest.fixture

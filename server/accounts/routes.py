@@ -57,7 +57,7 @@ async def leave(request: "Request[AppState]") -> Response:
         await end_sessions(connection, account.id, Ended.DELETED)
         channel_id = await erase_account(connection, account.id)
         ended = await end_within(connection, channel_id, "account_disabled")
-    await announce_account_ended(state["redis"], account.id)
+    await announce_account_ended(state["shards"], account.id)
     if ended is not None:
         await perform(state["control"], *ended)
     return signed_out_response(request)
@@ -82,7 +82,7 @@ async def change_password(request: "Request[AppState]") -> Response:
         await set_password(connection, account.id, hashed)
         await renew_in_place(connection, session_id, token)
         changed = await account_by_id(connection, account.id)
-    await announce_sessions_ended(state["redis"], account.id, others)
+    await announce_sessions_ended(state["shards"], account.id, others)
     return session_response(request, changed or account, session_id, token)
 
 
@@ -102,7 +102,7 @@ async def end_one(request: "Request[AppState]") -> Response:
     async with state["db"].acquire() as connection:
         if not await end_session(connection, identity.account_id, session_id):
             raise not_found("session")
-    await announce_sessions_ended(state["redis"], identity.account_id, [session_id])
+    await announce_sessions_ended(state["shards"], identity.account_id, [session_id])
     return Response(status_code=204)
 
 
@@ -112,7 +112,7 @@ async def sign_out_everywhere(request: "Request[AppState]") -> Response:
     identity = await require_account(request)
     async with state["db"].acquire() as connection:
         await end_sessions(connection, identity.account_id, Ended.EVERYWHERE)
-    await announce_account_ended(state["redis"], identity.account_id)
+    await announce_account_ended(state["shards"], identity.account_id)
     return signed_out_response(request)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from chat.shards import open_shards
 from media.stream_key import RANDOM_BYTES, key_hash, mint
 from server.accounts.ending import announce_account_ended
 from server.accounts.rules import parse_name
@@ -25,7 +26,6 @@ from server.channels.keys_store import add_key
 from server.channels.rules import CATEGORY_MAX_CHARS, TITLE_MAX_CHARS, parse_line
 from server.channels.store import channel_by_slug
 from server.db.schema import SchemaBehindError, expected_revision, require_current
-from server.lifespan import open_redis
 from server.process.logs import configure_logs
 from server.refusal import AppError
 
@@ -135,11 +135,8 @@ async def reset_password(settings: "Settings", name: str) -> str:
         account = await _account(connection, name)
         await end_sessions(connection, account.id, Ended.PASSWORD)
         await set_password(connection, account.id, hash_password(password), must_change_password=True)
-    redis = open_redis(settings.redis_url)
-    try:
-        await announce_account_ended(redis, account.id)
-    finally:
-        await redis.aclose()
+    async with open_shards(settings.chat_redis_url) as shards:
+        await announce_account_ended(shards, account.id)
     if account.disabled:
         _say(f"{account.name} is disabled and cannot log in until it is enabled again.")
     _say(f"{account.name} is signed out everywhere; this password opens the account once:")

@@ -126,7 +126,7 @@ async def edit_account(request: "Request[AppState]") -> Response:
             await lock_channel(connection, row.channel_id)
             ended = await end_within(connection, row.channel_id, "account_disabled")
     if asked.disabled is True:
-        await announce_account_ended(state["redis"], row.id)
+        await announce_account_ended(state["shards"], row.id)
     if ended is not None:
         await perform(state["control"], *ended)
     return json_response(ListedAccount.of(row))
@@ -137,7 +137,7 @@ async def broadcasts(request: "Request[AppState]") -> Response:
     await require_permission(request, Permission.SEE_BROADCASTS)
     async with request.state["db"].acquire() as connection:
         rows = await store.listed_broadcasts(connection)
-    viewers = await viewers_of(request.state["redis"], [row.channel_id for row in rows])
+    viewers = await viewers_of(request.state["shards"], [row.channel_id for row in rows])
     listed = [
         ListedBroadcast(
             row.public_id, row.channel, row.state, row.title, unix_ms(row.since), viewers.get(row.channel_id, 0)

@@ -100,7 +100,7 @@ async def refresh(request: "Request[AppState]") -> "Response":
         turned = await rotate(connection, old_token, new_token, device_of(request), attempt)
         account = await account_by_id(connection, turned.account_id) if turned else None
     if isinstance(turned, Reused):
-        await announce_sessions_ended(state["redis"], turned.account_id, [turned.session_id])
+        await announce_sessions_ended(state["shards"], turned.account_id, [turned.session_id])
         raise AppError("token_reused", 401, "This refresh token was used before: its session has been ended.")
     if turned is None or account is None:
         raise AppError("session_ended", 401, "The session has ended: sign in again.")
@@ -115,7 +115,7 @@ async def logout(request: "Request[AppState]") -> "Response":
         async with state["db"].acquire() as connection:
             ended = await end_session_of_token(connection, token)
         if ended is not None:
-            await announce_sessions_ended(state["redis"], ended.account_id, [ended.session_id])
+            await announce_sessions_ended(state["shards"], ended.account_id, [ended.session_id])
     return signed_out_response(request)
 
 

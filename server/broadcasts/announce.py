@@ -1,8 +1,7 @@
 """Tell a channel's room what its broadcast does now."""
 
-from redis.asyncio import Redis
-
 from chat.presence import publish_info, stored_info
+from chat.shards import Shards
 from chat.wire import Info
 from media.broadcast import State
 from server.broadcasts.store import BroadcastRow
@@ -23,20 +22,20 @@ def info_of(row: BroadcastRow, grace_seconds: float) -> Info:
     )
 
 
-async def announce(redis: Redis, row: BroadcastRow, grace_seconds: float) -> None:
+async def announce(shards: Shards, row: BroadcastRow, grace_seconds: float) -> None:
     """Publish it.
 
     Raises:
         RedisError: Redis is away.
     """
-    await publish_info(redis, info_of(row, grace_seconds))
+    await publish_info(shards, info_of(row, grace_seconds))
 
 
-async def is_announced(redis: Redis, row: BroadcastRow, grace_seconds: float) -> bool:
+async def is_announced(shards: Shards, row: BroadcastRow, grace_seconds: float) -> bool:
     """Does the room know the broadcast's state?
 
     Raises:
         RedisError: Redis is away.
     """
-    known, wanted = await stored_info(redis, row.channel_id), info_of(row, grace_seconds)
+    known, wanted = await stored_info(shards, row.channel_id), info_of(row, grace_seconds)
     return (known.live, known.broadcast) == (wanted.live, wanted.broadcast)

@@ -16,6 +16,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from chat.shards import Shards
 from media.broadcast import Announce, Broadcast, Drop, EndReason, EndWindow, Holder, Publisher, StartJob, Step, end
 from media.jobs import FIELD, JOBS_STREAM, STREAM_ENTRIES_MAX, LiveJob, encode, live_key
 from media.live import LiveWindows
@@ -59,16 +60,17 @@ class Control:
 
     db: Pool
     redis: Redis
+    shards: Shards
     ingest: Ingest
     windows: LiveWindows
     grace_seconds: float
 
 
 @asynccontextmanager
-async def open_control(settings: "Settings", db: Pool, redis: Redis) -> "AsyncIterator[Control]":
+async def open_control(settings: "Settings", db: Pool, redis: Redis, shards: Shards) -> "AsyncIterator[Control]":
     """Everything at hand for as long as the block runs."""
     async with open_ingest(settings.ingest_http_url) as ingest:
-        control = Control(db, redis, ingest, LiveWindows(redis), settings.grace_seconds)
+        control = Control(db, redis, shards, ingest, LiveWindows(redis), settings.grace_seconds)
         await _warm(control)
         yield control
 
@@ -163,7 +165,7 @@ async def perform(control: Control, row: BroadcastRow, step: Step) -> None:
                 case EndWindow():
                     await control.windows.end(broadcast.public_id)
                 case Announce():
-                    await announce(control.redis, row, control.grace_seconds)
+                    await announce(control.shards, row, control.grace_seconds)
                 case _:
                     assert_never(effect)
         except (RedisError, IngestError, OSError) as error:

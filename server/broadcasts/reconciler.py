@@ -48,7 +48,7 @@ _open = Gauge("leams_open_broadcasts", "Broadcasts that have not ended, by state
 
 async def reconcile_broadcasts(state: JobState) -> None:
     """Reconcile until cancelled, while this process holds the lock."""
-    async with open_control(state.settings, state.db, state.redis) as control:
+    async with open_control(state.settings, state.db, state.redis, state.shards) as control:
         reconciler = Reconciler(control)
 
         async def lead() -> bool:
@@ -161,8 +161,8 @@ class Reconciler:
         self._closed &= {row.broadcast.public_id for row in rows}
 
     async def _tell_room(self, row: "BroadcastRow") -> None:
-        if not await is_announced(self._control.redis, row, self._control.grace_seconds):
-            await announce(self._control.redis, row, self._control.grace_seconds)
+        if not await is_announced(self._control.shards, row, self._control.grace_seconds):
+            await announce(self._control.shards, row, self._control.grace_seconds)
 
 
 def _count(rows: "dict[str, BroadcastRow]") -> None:

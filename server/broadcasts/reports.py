@@ -57,7 +57,7 @@ _slowest = Gauge("leams_ffmpeg_slowest_speed", "FFmpeg's speed as last reported;
 
 async def read_reports(state: JobState) -> None:
     """Apply reports until cancelled."""
-    async with open_control(state.settings, state.db, state.redis) as control:
+    async with open_control(state.settings, state.db, state.redis, state.shards) as control:
 
         async def once() -> bool:
             return await apply_waiting(control)

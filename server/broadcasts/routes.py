@@ -111,7 +111,7 @@ async def _figures(control: Control, channel_id: int, row: "BroadcastRow | None"
         async with asyncio.timeout(PATIENCE_SECONDS):
             health = await control.redis.get(health_key(row.broadcast.public_id)) if row else None
             refused = await last_refused(control, channel_id)
-            counts = await room_counts(control.redis, [channel_id])
+            counts = await room_counts(control.shards, [channel_id])
     except (RedisError, OSError) as error:
         _log.warning("dashboard_without_redis", error=type(error).__name__)
         return Figures()

@@ -15,8 +15,7 @@ from chat.wire import Info
 from server.broadcasts.announce import info_of
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
+    from chat.shards import Shards
     from server.broadcasts.store import BroadcastRow
     from server.channels.store import ChannelRow
 
@@ -25,14 +24,14 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 PATIENCE_SECONDS: Final = 0.5
 
 
-async def viewers_of(redis: "Redis", channel_ids: Iterable[int]) -> dict[int, int]:
+async def viewers_of(shards: "Shards", channel_ids: Iterable[int]) -> dict[int, int]:
     """Viewers by channel id; a channel that is not in it has none."""
     ids = list(channel_ids)
     if not ids:
         return {}
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            counts = await room_counts(redis, ids)
+            counts = await room_counts(shards, ids)
     except (RedisError, OSError) as error:
         _log.warning("viewers_unknown", reason=type(error).__name__)
         return {}
@@ -40,7 +39,7 @@ async def viewers_of(redis: "Redis", channel_ids: Iterable[int]) -> dict[int, in
 
 
 async def tell_room(
-    redis: "Redis", channel: "ChannelRow", broadcast: "BroadcastRow | None", grace_seconds: float
+    shards: "Shards", channel: "ChannelRow", broadcast: "BroadcastRow | None", grace_seconds: float
 ) -> None:
     """Tell the room the channel's title and category; `broadcast` is its open one."""
     if broadcast is not None:
@@ -49,6 +48,6 @@ async def tell_room(
         info = Info(room=str(channel.id), title=channel.title, category=channel.category)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await publish_info(redis, info)
+            await publish_info(shards, info)
     except (RedisError, OSError) as error:
         _log.warning("title_not_announced", channel=channel.id, reason=type(error).__name__)

@@ -86,7 +86,7 @@ async def edit(request: "Request[AppState]") -> Response:
         await store.edit_channel(connection, channel.id, title, category, description)
         changed = await _channel(request, connection)
         broadcast = await open_broadcast_of_channel(connection, channel.id)
-    await tell_room(state["redis"], changed, broadcast, state["settings"].grace_seconds)
+    await tell_room(state["shards"], changed, broadcast, state["settings"].grace_seconds)
     return await _channel_reply(request, identity)
 
 
@@ -122,7 +122,7 @@ async def _channel_reply(request: "Request[AppState]", identity: "Identity | Non
         view = await store.channel_view(connection, request.path_params["slug"], viewer_id)
     if view is None:
         raise not_found("channel")
-    viewers = await viewers_of(state["redis"], [view.channel.id])
+    viewers = await viewers_of(state["shards"], [view.channel.id])
     return json_response(
         channel_of(
             view,
@@ -134,7 +134,7 @@ async def _channel_reply(request: "Request[AppState]", identity: "Identity | Non
 
 
 async def _cards(request: "Request[AppState]", views: list[store.ChannelView]) -> list[ChannelCard]:
-    viewers = await viewers_of(request.state["redis"], [view.channel.id for view in views if view.broadcast])
+    viewers = await viewers_of(request.state["shards"], [view.channel.id for view in views if view.broadcast])
     return [card_of(view, viewers.get(view.channel.id, 0)) for view in views]
 
 

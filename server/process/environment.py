@@ -53,6 +53,16 @@ class Environment:
         """A path of the file system, made absolute."""
         return Path(self._env.get(name) or default).absolute()
 
+    def address(self, name: str, default: str, parse: Callable[[str], object]) -> str:
+        """A text that `parse` can read: it raises ValueError otherwise."""
+        value = self._env.get(name) or default
+        if value:
+            try:
+                parse(value)
+            except ValueError as error:
+                self._faults.append(f"{name}: {error}")  # without the value: there may be a password in it
+        return value
+
     def networks(self, name: str, default: str) -> str:
         """Addresses or networks with commas between them; a `*` would trust everybody and is a fault."""
         value = self._env.get(name) or default

@@ -5,9 +5,9 @@ import secrets
 import time
 
 from playwright.async_api import Browser, Page, expect
-from redis.asyncio import Redis
 
 from chat.publisher import Publisher
+from chat.shards import open_shards
 from chat.wire import Author, Message
 from clients.api import Api
 from tests.e2e.test_browser import browser, page_of
@@ -48,15 +48,14 @@ TOP_ROW = """() => {
 
 async def cry(redis_url: str, room: int, wave: str) -> None:
     """Publish a wave at its pace, past every limit, in the names of five people."""
-    redis = Redis.from_url(redis_url)
-    publisher = Publisher(redis)
-    started = time.monotonic()
-    for number in range(MESSAGES):
-        await asyncio.sleep(max(0, started + number / PER_SECOND - time.monotonic()))  # the load itself, not a wait
-        author = Author(1_000_000 + number % 5, f"crier{number % 5}")
-        message = Message(secrets.token_hex(8), int(time.time() * 1000), author, f"{wave} {number}.")
-        await publisher.announce(room, message, nonce=message.id)
-    await redis.aclose()
+    async with open_shards(redis_url) as shards:
+        publisher = Publisher(shards)
+        started = time.monotonic()
+        for number in range(MESSAGES):
+            await asyncio.sleep(max(0, started + number / PER_SECOND - time.monotonic()))  # the load itself, not a wait
+            author = Author(1_000_000 + number % 5, f"crier{number % 5}")
+            message = Message(secrets.token_hex(8), int(time.time() * 1000), author, f"{wave} {number}.")
+            await publisher.announce(room, message, nonce=message.id)
 
 
 async def open_room(page: Page, slug: str) -> None:

@@ -1,7 +1,6 @@
 """One's own account: password, sessions, signing out, leaving."""
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import AsyncIterator
 
@@ -14,6 +13,7 @@ from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.onair import put_on_air
 from tests.services.people import PASSWORD, Site, open_site, refusal
+from tests.services.web import without_redis
 
 OTHER_PASSWORD = "another horse battery"
 
@@ -207,7 +207,7 @@ async def test_the_last_admin_cannot_leave(site: Site, db: Pool) -> None:
 
 async def test_ending_everything_works_while_redis_is_away(settings: Settings) -> None:
     """The doors refuse the ended session at once; only chat's notice is lost."""
-    async with open_site(dataclasses.replace(settings, redis_url="redis://127.0.0.1:1/0")) as site:
+    async with open_site(without_redis(settings)) as site:
         person = site.person()
         await person.register("ann")
         assert (await person.call("POST", "/account/sign-out-everywhere")).status_code == 204

@@ -16,6 +16,7 @@ from server.auth.sessions import token_hash
 from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.people import PASSWORD, Person, Site, open_site, refusal
+from tests.services.web import without_redis
 
 
 @pytest.fixture
@@ -321,7 +322,7 @@ async def test_registrations_are_limited_by_address(site: Site) -> None:
 
 async def test_people_come_in_while_redis_is_away(settings: Settings) -> None:
     """No Redis: registering, logging in, refreshing and logging out all work, within a second or two."""
-    async with open_site(dataclasses.replace(settings, redis_url="redis://127.0.0.1:1/0")) as site:
+    async with open_site(without_redis(settings)) as site:
         person = site.person()
         await person.register("ann")
         person.enter(await person.call("POST", "/auth/refresh"), 200)

@@ -1,17 +1,17 @@
 """Channels over HTTP: lists, one channel, changing one's own."""
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
-from redis.asyncio import Redis
 
 from chat.presence import Counts, PresenceWriter, stored_info
+from chat.shards import Shards
 from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.onair import put_on_air
 from tests.services.people import Site, open_site, refusal
+from tests.services.web import without_redis
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_channels_that_are_not_there(site: Site, slug: str) -> None:
     assert refusal(await site.person().call("GET", f"/channels/{slug}")) == (404, "not_found", None)
 
 
-async def test_a_live_channel_shows_where_it_plays(site: Site, db: Pool, redis: Redis, settings: Settings) -> None:
+async def test_a_live_channel_shows_where_it_plays(site: Site, db: Pool, shards: Shards, settings: Settings) -> None:
     """State, addresses, viewers, and until when an interrupted one is waited for."""
     await site.person().register("ann")
     public_id = await put_on_air(db, "ann", "starting")
@@ -62,7 +62,7 @@ async def test_a_live_channel_shows_where_it_plays(site: Site, db: Pool, redis: 
     assert (starting["live"], starting["broadcast"]) == ("starting", public_id)
     assert starting["playlist"] is None, "nothing to play before the first segment"
     await db.execute("UPDATE broadcasts SET state = 'live', live_at = now(), state_since = now()")
-    await PresenceWriter(redis, "test").write({starting["id"]: Counts(viewers=7, chatters=2)})
+    await PresenceWriter(shards, "test").write({starting["id"]: Counts(viewers=7, chatters=2)})
     live = (await site.person().call("GET", "/channels/ann")).json()
     assert live["live"] == "live"
     assert live["playlist"] == f"/live/{public_id}/index.m3u8"
@@ -77,7 +77,7 @@ async def test_a_live_channel_shows_where_it_plays(site: Site, db: Pool, redis: 
     assert (await site.person().call("GET", "/channels/ann")).json()["live"] == "offline"
 
 
-async def test_lists_have_the_followed_first_then_the_watched(site: Site, db: Pool, redis: Redis) -> None:
+async def test_lists_have_the_followed_first_then_the_watched(site: Site, db: Pool, shards: Shards) -> None:
     """Followed before live, live by viewers, then the rest by name; `live=1` leaves out what can't be watched."""
     viewer = site.person()
     await viewer.register("viewer")
@@ -89,7 +89,7 @@ async def test_lists_have_the_followed_first_then_the_watched(site: Site, db: Po
     for name in ("few", "many"):
         await put_on_air(db, name)
     await put_on_air(db, "starting", "starting")
-    await PresenceWriter(redis, "test").write({ids["few"]: Counts(viewers=1), ids["many"]: Counts(viewers=9)})
+    await PresenceWriter(shards, "test").write({ids["few"]: Counts(viewers=1), ids["many"]: Counts(viewers=9)})
     assert (await viewer.call("PUT", "/channels/liked/follow")).status_code == 204
     listed = (await viewer.call("GET", "/channels")).json()["channels"]
     assert [card["slug"] for card in listed] == [
@@ -118,7 +118,7 @@ async def test_channels_of_disabled_accounts_are_not_shown(site: Site, db: Pool)
     assert refusal(await guest.call("GET", "/channels/ann")) == (404, "not_found", None)
 
 
-async def test_the_owner_changes_the_title_while_live(site: Site, db: Pool, redis: Redis) -> None:
+async def test_the_owner_changes_the_title_while_live(site: Site, db: Pool, shards: Shards) -> None:
     """The channel, its open broadcast and everybody in the room get the new texts; what is left out stays."""
     owner = site.person()
     await owner.register("ann")
@@ -130,18 +130,18 @@ async def test_the_owner_changes_the_title_while_live(site: Site, db: Pool, redi
     assert changed["description"] == "one\ntwo"
     assert changed["is_owner"] is True
     assert await db.fetchval("SELECT title || '/' || category FROM broadcasts") == "Café ё 👩\u200d💻/Music"
-    info = await stored_info(redis, channel_id)
+    info = await stored_info(shards, channel_id)
     assert (info.title, info.category, info.live, info.broadcast) == (changed["title"], "Music", "live", "pid-ann")
     kept = (await owner.call("PATCH", "/channels/ann", {"category": ""})).json()
     assert (kept["title"], kept["category"], kept["description"]) == (changed["title"], "", "one\ntwo")
 
 
-async def test_the_room_of_an_offline_channel_learns_its_title(site: Site, db: Pool, redis: Redis) -> None:
+async def test_the_room_of_an_offline_channel_learns_its_title(site: Site, db: Pool, shards: Shards) -> None:
     """Chat is there without a broadcast."""
     owner = site.person()
     await owner.register("ann")
     await owner.call("PATCH", "/channels/ann", {"title": "Tomorrow"})
-    info = await stored_info(redis, await db.fetchval("SELECT id FROM channels"))
+    info = await stored_info(shards, await db.fetchval("SELECT id FROM channels"))
     assert (info.live, info.title, info.broadcast) == ("offline", "Tomorrow", None)
 
 
@@ -188,7 +188,7 @@ async def test_a_token_that_does_not_stand_is_told_at_open_doors_too(site: Site,
 
 async def test_lists_work_while_redis_is_away(settings: Settings, db: Pool) -> None:
     """Viewers are 0 then, a title is changed all the same, and nothing waits for long."""
-    async with open_site(dataclasses.replace(settings, redis_url="redis://127.0.0.1:1/0")) as site:
+    async with open_site(without_redis(settings)) as site:
         owner = site.person()
         await owner.register("ann")
         await put_on_air(db, "ann")

@@ -5,9 +5,8 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 import pytest
 from redis.asyncio import Redis
@@ -17,6 +16,7 @@ from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
 from tests.services.chat import ChatClient, Frame, People, WebProcess, chat_client, in_room, web_process
 from tests.services.processes import listens, running
+from tests.services.redis_proxy import RedisProxy
 from workbench.machine import free_port, give_to_user
 from workbench.redis import redis_command
 
@@ -160,7 +160,7 @@ async def test_a_deaf_subscriber_is_found(
 ) -> None:
     """Redis answers commands but the subscriber's socket hears nothing: noticed within 5 s, and replaced."""
     owner = await people.join()
-    async with _Muffler(redis_port) as muffler:
+    async with RedisProxy(redis_port) as muffler:
         with web_process(database_url, f"redis://127.0.0.1:{muffler.port}/0", tmp_path) as web:
             async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
                 await speaker.say(owner.room, "one")
@@ -177,49 +177,3 @@ async def _append_silently(redis: Redis, room_id: int, offset: int, text: str) -
     event = f'{{"t":"message","id":"silent{offset}","at_ms":{now_ms},"author":{{"id":1,"name":"x"}},"text":"{text}"}}'
     await redis.hincrby(room_key(room_id, "head"), "offset", 1)
     await redis.xadd(room_key(room_id, "log"), {"e": event}, id=f"{offset}-0")
-
-
-class _Muffler:
-    """A TCP proxy before Redis that can swallow what comes down the connection that subscribes."""
-
-    def __init__(self, redis_port: int) -> None:
-        self._redis_port = redis_port
-        self._muted: set[int] = set()
-        self._subscribers: set[int] = set()
-        self.replaced = asyncio.Event()
-        self.port = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    def mute(self) -> None:
-        self._muted = set(self._subscribers)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._redis_port)
-
-        async def upwards() -> None:
-            while data := await reader.read(65536):
-                if b"SSUBSCRIBE" in data:
-                    self._subscribers.add(id(writer))
-                    if self._muted and id(writer) not in self._muted:
-                        self.replaced.set()
-                up_writer.write(data)
-
-        async def downwards() -> None:
-            while data := await up_reader.read(65536):
-                if id(writer) not in self._muted:
-                    writer.write(data)
-
-        tasks = [asyncio.create_task(upwards()), asyncio.create_task(downwards())]
-        with suppress(OSError):
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        up_writer.close()
-        writer.close()

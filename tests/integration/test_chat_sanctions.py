@@ -2,10 +2,9 @@
 
 import time
 
-from redis.asyncio import Redis
-
-from chat.room import Done, RoomRules, Sanction, judge
+from chat.room import Done, RoomRules, Sanction
 from chat.sanctions import room_rules, rules_versions
+from chat.shards import Shards
 from chat.wire import ModesChanged, RoleChanged, UserCleared, UserRestored
 from server.db.pool import Pool
 from tests.services.rooms import make_account, make_channel, open_stage
@@ -21,9 +20,9 @@ async def test_a_room_where_nothing_was_changed(db: Pool) -> None:
         assert await rules_versions(connection, [channel, channel + 1]) == {channel: 0, channel + 1: 0}
 
 
-async def test_a_timeout_silences_until_its_end_and_counts_the_version(db: Pool, redis: Redis) -> None:
+async def test_a_timeout_silences_until_its_end_and_counts_the_version(db: Pool, shards: Shards) -> None:
     """The rules hold the sanction with its end and reason; the event tells the same."""
-    stage = await open_stage(db, redis)
+    stage = await open_stage(db, shards)
     before_ms = time.time() * 1000
     result = await stage.order("mona", "/timeout @BOB 90s rude words")
     assert isinstance(result, Done)
@@ -39,15 +38,15 @@ async def test_a_timeout_silences_until_its_end_and_counts_the_version(db: Pool,
     assert (event.account_id, event.name, event.seconds, event.reason) == (stage.ids["bob"], "bob", 90, "rude words")
     assert (event.by.name, event.by.role) == ("mona", "moderator")
     assert abs(event.at_ms + 90_000 - sanction.until_ms) <= 1
-    refusal = judge(rules, stage.ids["bob"], None, int(before_ms))
-    assert refusal is not None
-    assert refusal.retry_after_ms is not None
-    assert "rude words" in refusal.message
+    restriction = rules.restriction_of(stage.ids["bob"], int(before_ms))
+    assert restriction is not None
+    assert (restriction.code, restriction.until_ms) == ("timed_out", sanction.until_ms)
+    assert restriction.reason == "rude words"
 
 
-async def test_a_new_sanction_replaces_the_old_and_lifted_ones_are_kept(db: Pool, redis: Redis) -> None:
+async def test_a_new_sanction_replaces_the_old_and_lifted_ones_are_kept(db: Pool, shards: Shards) -> None:
     """One active at a time; the rows of the past say who lifted them and when."""
-    stage = await open_stage(db, redis)
+    stage = await open_stage(db, shards)
     await stage.order("mona", "/timeout bob 1d")
     await stage.order("max", "/timeout bob 10s")
     await stage.order("olga", "/ban bob enough")
@@ -67,18 +66,18 @@ async def test_a_new_sanction_replaces_the_old_and_lifted_ones_are_kept(db: Pool
     assert last.account_id == stage.ids["bob"]
 
 
-async def test_a_timeout_ends_by_itself(db: Pool, redis: Redis) -> None:
+async def test_a_timeout_ends_by_itself(db: Pool, shards: Shards) -> None:
     """A sanction whose end has passed is not in the rules, and there is nothing to lift."""
-    stage = await open_stage(db, redis)
+    stage = await open_stage(db, shards)
     await stage.order("mona", "/timeout bob 10s")
     await db.execute("UPDATE sanctions SET until = now() - interval '1 second'")
     assert (await stage.rules()).sanctions == {}
     assert await stage.order("mona", "/untimeout bob") == Done("bob is not timed out.")
 
 
-async def test_a_ban_is_not_shortened_to_a_timeout(db: Pool, redis: Redis) -> None:
+async def test_a_ban_is_not_shortened_to_a_timeout(db: Pool, shards: Shards) -> None:
     """A timeout, and the end of one, leave a ban as it is, and say so."""
-    stage = await open_stage(db, redis)
+    stage = await open_stage(db, shards)
     await stage.order("mona", "/ban bob")
     result = await stage.order("mona", "/timeout bob")
     assert isinstance(result, Done)
@@ -88,9 +87,9 @@ async def test_a_ban_is_not_shortened_to_a_timeout(db: Pool, redis: Redis) -> No
     assert (await stage.rules()).version == 1
 
 
-async def test_modes_change_one_at_a_time_and_are_told_whole(db: Pool, redis: Redis) -> None:
+async def test_modes_change_one_at_a_time_and_are_told_whole(db: Pool, shards: Shards) -> None:
     """Slow and followers-only mode stand beside each other; a mode that is set already changes nothing."""
-    stage = await open_stage(db, redis)
+    stage = await open_stage(db, shards)
     await stage.order("mona", "/slow 5")
     await stage.order("stan", "/followers 10m")
     event = (await stage.log())[-1]
@@ -104,9 +103,9 @@ async def test_modes_change_one_at_a_time_and_are_told_whole(db: Pool, redis: Re
     assert (await stage.rules()).followers_only_seconds is None
 
 
-async def test_the_owner_appoints_and_dismisses(db: Pool, redis: Redis) -> None:
+async def test_the_owner_appoints_and_dismisses(db: Pool, shards: Shards) -> None:
     """A role replaces another; dismissing somebody without the role says so."""
-    stage = await open_stage(db, redis)
+    stage = await open_stage(db, shards)
     bob = stage.ids["bob"]
     await stage.order("olga", "/vip bob")
     assert (await stage.rules()).role_of(bob) == "vip"
@@ -121,9 +120,9 @@ async def test_the_owner_appoints_and_dismisses(db: Pool, redis: Redis) -> None:
     assert told == ["vip", "moderator", "member"]
 
 
-async def test_versions_of_many_rooms_in_one_question(db: Pool, redis: Redis) -> None:
+async def test_versions_of_many_rooms_in_one_question(db: Pool, shards: Shards) -> None:
     """What each process asks every 5 s."""
-    stage = await open_stage(db, redis)
+    stage = await open_stage(db, shards)
     other = await make_channel(db, stage.ids["bob"], "bob")
     await stage.order("mona", "/slow")
     async with db.acquire() as connection:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from chat.presence import publish_info
+from chat.shards import Shards
 from chat.wire import Info
 from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
@@ -23,7 +23,7 @@ async def web(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterato
         yield web
 
 
-async def test_a_reader_that_stalls_is_closed_with_slow(web: WebProcess, db: Pool, redis: Redis) -> None:
+async def test_a_reader_that_stalls_is_closed_with_slow(web: WebProcess, db: Pool, shards: Shards) -> None:
     """Its outbox fills, it is closed; the others got everything, and the metric counts one overflow."""
     people = People(db, await AccessTokens.load(db))
     owner = await people.join()
@@ -37,7 +37,7 @@ async def test_a_reader_that_stalls_is_closed_with_slow(web: WebProcess, db: Poo
             while await _overflows(web) < 1:
                 for _ in range(20):
                     sent += 1
-                    await publish_info(redis, Info(room=owner.room, title=f"{sent} {title}"))
+                    await publish_info(shards, Info(room=owner.room, title=f"{sent} {title}"))
                 assert sent < 2000
             for number in range(1, sent + 1):
                 told = await reader.until(lambda frame: frame["t"] == "info" and bool(frame.get("title")))

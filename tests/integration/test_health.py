@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from server.app import create_app
 from server.settings import Settings
-from tests.services.web import lifespan_context
+from tests.services.web import NOWHERE, lifespan_context, without_redis
 
 
 async def test_ready_when_postgres_and_redis_answer(settings: Settings) -> None:
@@ -20,11 +20,14 @@ async def test_ready_when_postgres_and_redis_answer(settings: Settings) -> None:
 
 async def test_names_what_is_missing(settings: Settings, redis: Redis) -> None:
     """A Redis that is away is named; the process stays alive."""
-    away = dataclasses.replace(settings, redis_url="redis://127.0.0.1:1/0")
-    async with lifespan_context(create_app(away)) as client:
-        reply = await client.get("/readyz")
-        assert reply.status_code == 503
-        assert list(reply.json()["missing"]) == ["redis"]
+    for away, missing in (
+        (without_redis(settings), ["redis", "chat_redis"]),
+        (dataclasses.replace(settings, chat_redis_url=NOWHERE), ["chat_redis"]),
+    ):
+        async with lifespan_context(create_app(away)) as client:
+            reply = await client.get("/readyz")
+            assert reply.status_code == 503
+            assert list(reply.json()["missing"]) == missing
 
 
 async def test_unknown_addresses_answer_in_the_one_shape(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from chat.presence import stored_info
+from chat.shards import Shards, open_shards
 from media.broadcast import Session
 from media.jobs import FIELD, REPORTS_STREAM, Failed, FirstSegment, Gone, Health, LiveReport, Probed, Source, encode
 from media.live import LiveWindows
@@ -98,15 +99,15 @@ async def insert(
 
 
 @pytest.fixture
-async def away(settings: Settings, db: Pool, redis: Redis) -> AsyncIterator[Control]:
+async def away(settings: Settings, db: Pool, redis: Redis, shards: Shards) -> AsyncIterator[Control]:
     """A control whose ingest does not answer."""
     lost = dataclasses.replace(settings, ingest_http_url="http://127.0.0.1:1")
-    async with open_control(lost, db, redis) as control:
+    async with open_control(lost, db, redis, shards) as control:
         yield control
 
 
 async def test_a_lost_done_hook_and_a_restarted_ingest_interrupt(
-    settings: Settings, db: Pool, redis: Redis, service_folder: Path, tmp_path: Path
+    settings: Settings, db: Pool, redis: Redis, shards: Shards, service_folder: Path, tmp_path: Path
 ) -> None:
     """Nginx is killed: no done hook comes, the page is away at first, then empty; the row is Interrupted, not ended."""
     ports, folder = IngestPorts.free(), service_folder / tmp_path.name
@@ -114,7 +115,7 @@ async def test_a_lost_done_hook_and_a_restarted_ingest_interrupt(
     here = dataclasses.replace(settings, ingest_http_url=ports.http_url)
     _, key = await make_channel(db, "Maria")
     with running_web(settings, ports, tmp_path / "web.log"):
-        async with open_control(here, db, redis) as control:
+        async with open_control(here, db, redis, shards) as control:
             reconciler = Reconciler(control)
             with running_nginx(config, folder, ports.rtmp) as nginx, admitted(ports, key, tmp_path / "1.log"):
                 row = await look_until(control, reconciler, lambda row: row["state"] == "starting")
@@ -143,14 +144,16 @@ async def test_an_ingest_that_stays_away_has_no_encoders(away: Control, db: Pool
     assert (await last_row(db))["state"] == "interrupted"
 
 
-async def test_the_grace_ends_a_broadcast_and_its_playlists(away: Control, db: Pool, redis: Redis) -> None:
+async def test_the_grace_ends_a_broadcast_and_its_playlists(
+    away: Control, db: Pool, redis: Redis, shards: Shards
+) -> None:
     """Interrupted for longer than the grace: Ended, the window closed, the room told."""
     channel_id, _ = await make_channel(db, "Maria")
     public_id = await insert(db, channel_id, "interrupted", ago_seconds=89.0)
     reconciler = Reconciler(away)
     await look(away, reconciler)
     assert (await last_row(db))["state"] == "interrupted"
-    assert (await stored_info(redis, channel_id)).live == "interrupted", "the room is told what it didn't know"
+    assert (await stored_info(shards, channel_id)).live == "interrupted", "the room is told what it didn't know"
     async with db.acquire() as connection:
         await connection.execute("UPDATE broadcasts SET state_since = now() - interval '91 seconds'")
     await look(away, reconciler)
@@ -159,7 +162,7 @@ async def test_the_grace_ends_a_broadcast_and_its_playlists(away: Control, db: P
     live = await LiveWindows(redis).read(public_id)
     assert live is not None
     assert live.is_ended
-    assert (await stored_info(redis, channel_id)).live == "ended"
+    assert (await stored_info(shards, channel_id)).live == "ended"
 
 
 async def test_a_job_that_was_never_sent_is_sent(away: Control, db: Pool, redis: Redis) -> None:
@@ -172,28 +175,31 @@ async def test_a_job_that_was_never_sent_is_sent(away: Control, db: Pool, redis:
     assert [job.public_id for job in await jobs(redis)] == [public_id]
 
 
-async def test_the_end_reaches_a_redis_that_was_away(away: Control, db: Pool, redis: Redis) -> None:
+async def test_the_end_reaches_a_redis_that_was_away(away: Control, db: Pool, redis: Redis, shards: Shards) -> None:
     """The row ended while Redis was down: the window is closed at the next look."""
     channel_id, _ = await make_channel(db, "Maria")
     public_id = await insert(db, channel_id, "live")
     lost = dataclasses.replace(away, redis=Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.5))
-    lost = dataclasses.replace(lost, windows=LiveWindows(lost.redis))
-    assert await stop_broadcast(lost, public_id, "stopped")
+    async with open_shards("redis://127.0.0.1:1") as away_shards:
+        lost = dataclasses.replace(lost, windows=LiveWindows(lost.redis), shards=away_shards)
+        assert await stop_broadcast(lost, public_id, "stopped")
     assert await LiveWindows(redis).read(public_id) is None
     await look(away, Reconciler(away))
     live = await LiveWindows(redis).read(public_id)
     assert live is not None
     assert live.is_ended
-    assert (await stored_info(redis, channel_id)).live == "ended"
+    assert (await stored_info(shards, channel_id)).live == "ended"
 
 
 async def test_a_stop_drops_the_encoder_and_keeps_it_out(
-    settings: Settings, db: Pool, redis: Redis, service_folder: Path, tmp_path: Path
+    settings: Settings, db: Pool, redis: Redis, shards: Shards, service_folder: Path, tmp_path: Path
 ) -> None:
     """Ended at once, the encoder's connection closed, and OBS' next try is refused for half a minute."""
     with running_ingest(settings, service_folder / tmp_path.name) as ports:
         channel_id, key = await make_channel(db, "Maria")
-        async with open_control(dataclasses.replace(settings, ingest_http_url=ports.http_url), db, redis) as control:
+        async with open_control(
+            dataclasses.replace(settings, ingest_http_url=ports.http_url), db, redis, shards
+        ) as control:
             with admitted(ports, key, tmp_path / "1.log") as process:
                 row = await look_until(control, Reconciler(control), lambda row: row["state"] == "starting")
                 await asyncio.to_thread(wait_for_publisher, ports, row["public_id"])
@@ -210,12 +216,14 @@ async def test_a_stop_drops_the_encoder_and_keeps_it_out(
 
 
 async def test_an_encoder_without_a_broadcast_and_a_silent_one_are_dropped(
-    settings: Settings, db: Pool, redis: Redis, service_folder: Path, tmp_path: Path
+    settings: Settings, db: Pool, redis: Redis, shards: Shards, service_folder: Path, tmp_path: Path
 ) -> None:
     """The row ended while the ingest was away; and a session that stands still for 8 s."""
     with running_ingest(settings, service_folder / tmp_path.name) as ports:
         _, key = await make_channel(db, "Maria")
-        async with open_control(dataclasses.replace(settings, ingest_http_url=ports.http_url), db, redis) as control:
+        async with open_control(
+            dataclasses.replace(settings, ingest_http_url=ports.http_url), db, redis, shards
+        ) as control:
             reconciler = Reconciler(control)
             with admitted(ports, key, tmp_path / "1.log") as process:
                 row = await look_until(control, reconciler, lambda row: row["state"] == "starting")
@@ -239,7 +247,7 @@ async def report(redis: Redis, control: Control, entry: LiveReport) -> None:
         pass
 
 
-async def test_reports_move_the_broadcast(away: Control, db: Pool, redis: Redis) -> None:
+async def test_reports_move_the_broadcast(away: Control, db: Pool, redis: Redis, shards: Shards) -> None:
     """Probed fills the source, the first segment makes it live, health is kept for the dashboard."""
     channel_id, _ = await make_channel(db, "Maria")
     public_id = await insert(db, channel_id, "starting", ago_seconds=1.0)
@@ -253,7 +261,7 @@ async def test_reports_move_the_broadcast(away: Control, db: Pool, redis: Redis)
     await report(redis, away, FirstSegment(**about, seconds=1.0))  # type: ignore[arg-type]
     assert (await last_row(db))["state"] == "live"
     assert REGISTRY.get_sample_value("leams_first_segment_seconds_count") == timed + 1
-    assert (await stored_info(redis, channel_id)).live == "live"
+    assert (await stored_info(shards, channel_id)).live == "live"
     await report(redis, away, Health(**about, source=SOURCE, renditions=(), speed=1.01))  # type: ignore[arg-type]
     assert await redis.get(reports.health_key(public_id)) is not None
     await report(redis, away, Gone(**about))  # type: ignore[arg-type]

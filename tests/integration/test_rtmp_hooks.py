@@ -1,7 +1,6 @@
 """The hooks behind a real ingest: who gets in, who is refused, and that the key is nowhere."""
 
 import asyncio
-import dataclasses
 import signal
 import socket
 import time
@@ -15,6 +14,7 @@ import imageio_ffmpeg
 import pytest
 from redis.asyncio import Redis
 
+from chat.shards import Shards
 from media.stream_key import key_hash
 from server.broadcasts.control import open_control
 from server.broadcasts.hook_call import parse_hook_call
@@ -37,6 +37,7 @@ from tests.services.ingest import (
     wait_for_publisher,
 )
 from tests.services.processes import wait_until
+from tests.services.web import without_redis
 
 HEADERS = {"X-Leams-Hook-Secret": "hook-secret-of-the-tests"}
 
@@ -170,7 +171,9 @@ async def test_every_refusal_looks_the_same(ingest: IngestPorts, db: Pool) -> No
         assert f'leams_hook_seconds_count{{answer="{answer}",hook="publish"}}' in metrics
 
 
-async def test_every_refusal_takes_the_same_statements(settings: Settings, database_url: str, redis: Redis) -> None:
+async def test_every_refusal_takes_the_same_statements(
+    settings: Settings, database_url: str, redis: Redis, shards: Shards
+) -> None:
     """A wrong key costs the database exactly what an unknown one does: the time tells nothing."""
     said: list[str] = []
 
@@ -179,7 +182,7 @@ async def test_every_refusal_takes_the_same_statements(settings: Settings, datab
 
     async with asyncpg.create_pool(database_url, init=listen, min_size=1, max_size=1) as db:
         revoked, disabled, blocked = await keys_that_open_nothing(db)
-        async with open_control(settings, db, redis) as control:
+        async with open_control(settings, db, redis, shards) as control:
             statements = {}
             for name in ("lk_" + "u" * 43, "", "k" * 300, revoked, disabled, blocked):
                 said.clear()
@@ -239,7 +242,7 @@ async def test_publishing_goes_on_without_redis(
     settings: Settings, db: Pool, service_folder: Path, tmp_path: Path
 ) -> None:
     """A Redis that is away refuses nobody: the row stands, the reconciler will send the job."""
-    away = dataclasses.replace(settings, redis_url="redis://127.0.0.1:1/0")
+    away = without_redis(settings)
     with running_ingest(away, service_folder / tmp_path.name) as ports:
         _, key = await make_channel(db, "Maria")
         assert (await ask(ports, key)).status_code == 302

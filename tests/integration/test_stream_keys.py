@@ -18,6 +18,7 @@ from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.ingest import IngestPorts, encoder, insisting_encoder, running_ingest, wait_for_end
 from tests.services.people import Person, Site, open_site, refusal
+from tests.services.web import without_redis
 
 KEYS = "/channels/maria/stream-keys"
 BROADCAST = "/channels/maria/broadcast"
@@ -150,7 +151,7 @@ async def test_the_dashboard_shows_what_the_transcoder_reports(maria: Person, db
 
 async def test_the_dashboard_without_redis(settings: Settings, db: Pool) -> None:
     """Redis away: state and source are still told."""
-    async with open_site(dataclasses.replace(settings, redis_url="redis://127.0.0.1:1/0")) as site:
+    async with open_site(without_redis(settings)) as site:
         person = site.person()
         await person.register("Maria")
         reply = await person.call("GET", BROADCAST)

@@ -3,17 +3,17 @@
 import itertools
 import time
 from dataclasses import dataclass
-from typing import cast
 
 import msgspec
-from redis.asyncio import Redis
 
+from chat.calls import read_entries
 from chat.commander import Commander
 from chat.keys import room_key
 from chat.publisher import Published, Publisher
 from chat.ratelimit import Allowance
 from chat.room import CommandResult, RoomRules
 from chat.sanctions import room_rules
+from chat.shards import Shards
 from chat.wire import Author, Event, Message
 from server.db.pool import Pool
 
@@ -42,7 +42,7 @@ class Stage:
     """One room: `olga` owns it, `mona` and `max` moderate, `vera` is a VIP, `stan` is staff, `bob` and `ann` came."""
 
     db: Pool
-    redis: Redis
+    shards: Shards
     room_id: int
     ids: dict[str, int]
     staff: set[str]
@@ -57,14 +57,14 @@ class Stage:
         """What the session does with a line that begins with a slash."""
         rules, account_id = await self.rules(), self.ids[by]
         author = Author(account_id, by, rules.role_of(account_id))
-        commander = Commander(self.db, self.redis)
+        commander = Commander(self.db, self.shards)
         return await commander(rules, author, text, nonce or f"n{next(_numbers)}", is_staff=by in self.staff)
 
     async def say(self, by: str, text: str) -> str:
         """Say something past every limit; answers the message's id."""
         number = next(_numbers)
         message = Message(f"m{number}", int(time.time() * 1000), Author(self.ids[by], by), text)
-        published = await Publisher(self.redis).say(
+        published = await Publisher(self.shards).say(
             self.room_id,
             message,
             account_id=self.ids[by],
@@ -79,11 +79,11 @@ class Stage:
     async def log(self) -> list[Event]:
         """The room's log, oldest first."""
         key = room_key(self.room_id, "log")
-        entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self.redis.xrange(key))
+        entries = await self.shards.call(key, "XRANGE", key, "-", "+", decode=read_entries)
         return [_event_in.decode(fields[b"e"]) for _, fields in entries]
 
 
-async def open_stage(db: Pool, redis: Redis) -> Stage:
+async def open_stage(db: Pool, shards: Shards) -> Stage:
     roles = {
         "olga": "user",
         "mona": "user",
@@ -97,4 +97,4 @@ async def open_stage(db: Pool, redis: Redis) -> Stage:
     room_id = await make_channel(db, ids["olga"], "olga")
     for name, role in {"mona": "moderator", "max": "moderator", "vera": "vip"}.items():
         await db.execute("INSERT INTO room_roles VALUES ($1, $2, $3)", room_id, ids[name], role)
-    return Stage(db, redis, room_id, ids, {"stan"})
+    return Stage(db, shards, room_id, ids, {"stan"})

@@ -1,5 +1,6 @@
 """The web app in the test's own process and loop."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -9,6 +10,15 @@ import httpx
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import Receive, Scope, Send
+
+    from server.settings import Settings
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def without_redis(settings: "Settings") -> "Settings":
+    """The same with no Redis behind it, neither the site's nor the chat's."""
+    return dataclasses.replace(settings, redis_url=NOWHERE, chat_redis_url=NOWHERE)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chat.endpoints import parse_deployment
 from server.process.environment import Environment, SettingsError
 
 
@@ -33,3 +34,15 @@ def test_what_is_right_is_read() -> None:
     assert read.text("NAME", "somebody") == "somebody"
     assert read.networks("TRUSTED", "127.0.0.1") == "10.0.0.0/8, ::1"
     read.check()
+
+
+def test_an_address_is_what_its_reader_can_read() -> None:
+    """The fault names the variable, and tells nobody the password."""
+    read = Environment({"A": "redis://h:1", "B": "http://:secret@h"})
+    assert read.address("A", "", parse_deployment) == "redis://h:1"
+    assert read.address("C", "redis://d", parse_deployment) == "redis://d"
+    assert read.address("C", "", parse_deployment) == ""
+    read.address("B", "", parse_deployment)
+    with pytest.raises(SettingsError, match=r"B: expected one of redis") as raised:
+        read.check()
+    assert "secret" not in str(raised.value)
