@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chat.outbox import prepare
+from chat.framing import prepare
 from chat.outlet import Outlet
 from chat.presence import Counts
 from chat.wire import Encoding, Restriction, Role, ServerFrame, encode

@@ -10,7 +10,7 @@ A socket that enters while frames wait is late: its `joined` tells the place aft
 from collections.abc import Iterator, Sequence
 
 from chat.audience import Audience, Socket, Variant
-from chat.outbox import prepare
+from chat.framing import prepare, prepare_deflated
 from chat.shared import Shared
 
 GAP_MAX_SECONDS = 0.01
@@ -122,6 +122,8 @@ class Fanout:
 
 
 def join(frames: Sequence[Shared], variant: Variant) -> bytes:
-    """The bytes of these frames as sockets of the variant are sent them."""
-    encoding = variant.encoding
-    return b"".join([prepare(frame.payload(encoding), encoding) for frame in frames])
+    """The bytes of these frames as sockets of the variant are sent them; compressed, they are one message."""
+    payloads = [frame.payload(variant.encoding) for frame in frames]
+    if variant.is_deflated and payloads:
+        return prepare_deflated(payloads, variant.encoding)
+    return b"".join([prepare(payload, variant.encoding) for payload in payloads])

@@ -1,8 +1,7 @@
 """Sockets of the tests, and what a room's frames look like in their outlets."""
 
-from collections.abc import Iterator
-
 from chat.audience import Identity, Socket
+from chat.framing import unframed
 from chat.wire import Encoding
 from tests.fakes.listening import Listening
 
@@ -20,18 +19,8 @@ class Reading(Listening):
 
     @property
     def payloads(self) -> list[bytes]:
-        """Of all (uncompressed) frames so far."""
-        return list(_payloads(b"".join(self.frames)))
-
-
-def _payloads(data: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(data):
-        size, at = data[at + 1], at + 2
-        if size == 126:
-            size, at = int.from_bytes(data[at : at + 2]), at + 2
-        yield data[at : at + size]
-        at += size
+        """Of all frames so far, as they were encoded."""
+        return unframed(b"".join(self.frames))
 
 
 def listening_socket(

@@ -10,7 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precond
 from chat.audience import Audience, Socket, Variant
 from chat.codes import Close
 from chat.fanout import CHUNK_SOCKETS, GAP_COSTS, Fanout, join
-from chat.outbox import prepare
+from chat.framing import prepare, prepare_deflated
 from chat.shared import SharedFrame
 from chat.wire import Encoding, Info, Pong, encode
 from tests.unit.chat.sockets import Reading, listening_socket
@@ -158,6 +158,25 @@ def test_joined_frames_are_whole_frames_one_after_the_other() -> None:
     frames = [SharedFrame(Info(str(number))) for number in range(2)]
     one, two = (prepare(frame.payload(Encoding.MSGPACK), Encoding.MSGPACK) for frame in frames)
     assert join(frames, variant) == one + two
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_sockets_that_inflate_share_one_message_a_pass(encoding: Encoding) -> None:
+    """All frames of the pass, compressed together; nothing at all where nothing is for a late one."""
+    fanout = Fanout(Audience(), GAP_MAX)
+    there, there_outlet = listening_socket(encoding=encoding, is_deflated=True)
+    late, late_outlet = listening_socket(encoding=encoding, is_deflated=True)
+    plain, plain_outlet = listening_socket(encoding=encoding)
+    fanout.enter(there)
+    fanout.enter(plain)
+    fanout.add(_frame(1))
+    fanout.add(_frame(2))
+    fanout.enter(late)
+    assert _pass(fanout) == []
+    payloads = [encode(Pong(number), encoding) for number in (1, 2)]
+    assert there_outlet.frames == [prepare_deflated(payloads, encoding)]
+    assert plain_outlet.payloads == payloads
+    assert late_outlet.frames == []
 
 
 class Room(RuleBasedStateMachine):
