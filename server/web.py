@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
+from typing import cast
 
 import uvicorn
 
-from chat.transport import SocketProtocol
+from chat.transport import Sockets
 from chat.wire import FRAME_MAX_BYTES
 from server.app import create_app
 from server.chat_ws import Chat
@@ -51,8 +52,7 @@ def run_web(settings: Settings) -> None:
         host=settings.web_host,
         port=settings.web_port,
         loop="uvloop",
-        http="httptools",
-        ws=SocketProtocol,
+        http=cast("type[asyncio.Protocol]", Sockets().door),  # uvicorn calls it, and asks no more of it
         ws_max_size=FRAME_MAX_BYTES,
         ws_ping_interval=20,
         ws_ping_timeout=20,
