@@ -1,7 +1,7 @@
 """What of a room's past may still be seen, and the part of it that lies in Postgres.
 
-Later moderation decides about earlier messages: the past is always read backwards, so that every `deleted`, clear and
-sanction is known before the messages that it removes.
+Later moderation decides about earlier lines.  A ring is read backwards, so that every removal is known before the
+lines that it hits; in the archive each removal is marked with what it removes, and found by an index.
 """
 
 from collections.abc import Iterable
@@ -12,17 +12,19 @@ import asyncpg
 import msgspec
 
 from chat.room import Position
-from chat.wire import REMOVING_KINDS, Event, Line, Logged, Removal, Said
+from chat.wire import Event, Line, Logged, Removal, Said
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 else:
     Connection = asyncpg.Connection
 
-PAGE_EVENTS = 200
-"""Rows read at a time; a page that moderation emptied leads to the next."""
-PAGES_MAX = 10
-"""Then the answer is what was found, and its last position goes on from there."""
+
+OFFSET_MAX = (1 << 63) - 1
+"""What a bigint holds."""
+
+CLOCKS_APART_MS = 1000
+"""At most, those of Redis' nodes: after a fail-over a log that begins anew is named by another one's clock."""
 
 
 @dataclass(slots=True)
@@ -74,77 +76,112 @@ class Page:
 
 
 class ArchiveBehindError(Exception):
-    """What comes right before the asked position is in neither log nor archive yet; ask again in a while."""
+    """Some of what lies before the asked position is in neither log nor archive yet; ask again in a while."""
 
 
 _event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
+
+def mark_of(removal: Removal) -> str:
+    """What an archived event removes, for the column `removes`."""
+    if removal.message_id is not None:
+        return f"m{removal.message_id}"
+    return "*" if removal.account_id is None else f"a{removal.account_id}"
+
+
+# A room's events are archived in their order: when the last one is there, all earlier ones are.
+_LAST = """
+SELECT "offset" FROM chat_events WHERE channel_id = $1 AND epoch = $2 ORDER BY "offset" DESC LIMIT 1
+"""
+
+_LAST_CLEAR = """
+SELECT epoch, "offset" FROM chat_events WHERE channel_id = $1 AND removes = '*'
+ORDER BY epoch DESC, "offset" DESC LIMIT 1
+"""
+
+# An event with an id is a line, of whatever kind; each is looked up among the removals after it.
 _EARLIER = """
-SELECT epoch, "offset", event::text AS event FROM chat_events
-WHERE channel_id = $1 AND (epoch, "offset") < ($2, $3)
-ORDER BY epoch DESC, "offset" DESC LIMIT $4
+SELECT line.epoch, line."offset", line.event::text AS event FROM chat_events AS line
+WHERE line.channel_id = $1 AND (line.epoch, line."offset") < ($2, $3) AND (line.epoch, line."offset") > ($4, $5)
+  AND line.event ? 'id' AND line.account_id <> ALL ($6::bigint[]) AND line.event->>'id' <> ALL ($7::text[])
+  AND NOT EXISTS (
+    SELECT FROM chat_events AS later
+    WHERE later.channel_id = line.channel_id AND later.removes IS NOT NULL
+      AND later.removes IN ('a' || line.account_id, 'm' || (line.event->>'id'))
+      AND (later.epoch, later."offset") > (line.epoch, line."offset")
+  )
+ORDER BY line.epoch DESC, line."offset" DESC LIMIT $8
 """
 
-# What moderation after the position says; the log's own part of it is already known to the caller.
-_LATER_MODERATION = """
-SELECT event::text AS event FROM chat_events
-WHERE channel_id = $1 AND (epoch, "offset") >= ($2, $3) AND kind = ANY($4::text[])
-ORDER BY at DESC LIMIT 5000
-"""
-
-# An event with an id is a line, of whatever kind; the condition is that of the index.
+# The first condition is that of the index.
 _LINE = """
-SELECT epoch, "offset", event::text AS event FROM chat_events
-WHERE channel_id = $1 AND event ? 'id' AND event->>'id' = $2
+SELECT line.event::text AS event FROM chat_events AS line
+WHERE line.event ? 'id' AND line.channel_id = $1 AND line.event->>'id' = $2
+  AND NOT EXISTS (
+    SELECT FROM chat_events AS later
+    WHERE later.channel_id = line.channel_id AND later.removes IS NOT NULL
+      AND later.removes IN ('*', 'a' || line.account_id, 'm' || (line.event->>'id'))
+      AND (later.epoch, later."offset") > (line.epoch, line."offset")
+  )
 """
 
 
-async def learn_later(connection: Connection, room_id: int, position: Position, moderation: Moderation) -> None:
-    """Add to `moderation` what the archive knows of moderation from this position on."""
-    for row in await connection.fetch(_LATER_MODERATION, room_id, position.epoch, position.offset, REMOVING_KINDS):
-        moderation.passes(_event_in.decode(row["event"]))
+def may_wait_before(edge: Position, oldest_ms: int | None) -> bool:
+    """May something before this place of the room's newest epoch still wait, when the oldest that waits is so old?"""
+    if oldest_ms is None:
+        return False
+    born_ms = int(edge.epoch[:12], 16)  # by `lua/epoch.lua`
+    return edge.offset > 1 or oldest_ms < born_ms + CLOCKS_APART_MS
+
+
+async def is_archived_before(connection: Connection, room_id: int, edge: Position) -> bool:
+    """Is everything before this place of the room's newest epoch in the archive?  False: it can't tell.
+
+    It can't at the beginning of an epoch of which nothing is archived yet.
+    """
+    last = await connection.fetchval(_LAST, room_id, edge.epoch)
+    return last is not None and last >= edge.offset - 1
 
 
 async def archived_page(
-    connection: Connection, room_id: int, position: Position, moderation: Moderation, limit: int, *, must_touch: bool
+    connection: Connection, room_id: int, position: Position, moderation: Moderation, limit: int
 ) -> Page:
-    """Up to `limit` visible lines before the position, from the archive.
+    """Up to `limit` (≥ 1) visible lines before the position; `moderation` is what the archive may not know yet.
 
     Events of another epoch than the position's carry theirs.
-
-    Raises:
-        ArchiveBehindError: `must_touch`, and the event right before the position is not archived yet.
     """
-    found: list[Logged] = []
-    at = position
-    for turn in range(PAGES_MAX):
-        rows = await connection.fetch(_EARLIER, room_id, at.epoch, at.offset, PAGE_EVENTS)
-        if turn == 0 and must_touch and position.offset > 1 and not _touches(rows, position):
-            raise ArchiveBehindError
-        events = [
-            Logged(
-                row["offset"], _event_in.decode(row["event"]), "" if row["epoch"] == position.epoch else row["epoch"]
-            )
-            for row in rows
-        ]
-        found = visible(events, moderation, limit - len(found)) + found
-        if len(found) == limit:
-            break
-        if moderation.is_cleared or len(rows) < PAGE_EVENTS:
-            return Page(found, is_complete=True)
-        at = Position(rows[-1]["epoch"], rows[-1]["offset"])
-    return Page(found, is_complete=False)
+    if moderation.is_cleared:
+        return Page([], is_complete=True)
+    clear = await connection.fetchrow(_LAST_CLEAR, room_id)
+    rows = await connection.fetch(
+        _EARLIER,
+        *(room_id, *_known_to_postgres(position)),
+        *((clear["epoch"], clear["offset"]) if clear else ("", 0)),
+        *(list(moderation.account_ids), list(moderation.message_ids)),
+        limit,
+    )
+    found = [
+        Logged(row["offset"], event, "" if row["epoch"] == position.epoch else row["epoch"])
+        for row in reversed(rows)
+        if isinstance(event := _read(row["event"]), Line)
+    ]
+    return Page(found, is_complete=len(rows) < limit)
+
+
+def _known_to_postgres(position: Position) -> tuple[str, int]:
+    """A client's made-up position as the nearest that a row could have."""
+    return position.epoch.replace("\0", ""), min(max(position.offset, 0), OFFSET_MAX)
 
 
 async def archived_line(connection: Connection, room_id: int, message_id: str, moderation: Moderation) -> Line | None:
     """The archived line of this id, unless `moderation` or anything archived after it removed it."""
-    row = await connection.fetchrow(_LINE, room_id, message_id)
-    if row is None:
+    event = _read(await connection.fetchval(_LINE, room_id, message_id))
+    return event if isinstance(event, Line) and not moderation.has_removed(event) else None
+
+
+def _read(stored: str | None) -> Event | None:
+    """None: nothing, or a kind that this version of ours can't read."""
+    try:
+        return None if stored is None else _event_in.decode(stored)
+    except msgspec.ValidationError:
         return None
-    await learn_later(connection, room_id, Position(row["epoch"], row["offset"]), moderation)
-    line = _event_in.decode(row["event"])
-    return line if isinstance(line, Line) and not moderation.has_removed(line) else None
-
-
-def _touches(rows: list[asyncpg.Record], position: Position) -> bool:
-    return bool(rows) and (rows[0]["epoch"], rows[0]["offset"]) == (position.epoch, position.offset - 1)

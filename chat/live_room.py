@@ -125,6 +125,11 @@ class LiveRoom:
         """The earliest place in the ring; the next one to come when it is empty."""
         return self.ring[0].offset if self.ring else self.position.offset + 1
 
+    @property
+    def edge(self) -> Position:
+        """From here on the ring knows the log; what lies before is for the archive to tell."""
+        return Position(self.position.epoch, self.first_offset)
+
     def backfill(self) -> list[Logged]:
         """The last lines that may be seen, oldest first."""
         moderation = Moderation()

@@ -6,18 +6,20 @@ from chat.archive import BATCH_ENTRIES, Row, Waiting, batches, row_of
 
 
 def test_a_row_has_the_author_or_the_account_it_is_about() -> None:
-    """By that the archive finds somebody's lines; the event itself is passed on as it came."""
+    """By that the archive finds somebody's lines, and by a mark what was removed; the event is passed on as it came."""
     said = b'{"t":"message","id":"m","at_ms":5,"author":{"id":7,"name":"bob"},"text":"\xc3\xa9"}'
     banned = b'{"t":"user_cleared","at_ms":6,"account_id":8,"name":"ann","by":{"id":1,"name":"mod"}}'
     cleared = b'{"t":"room_cleared","at_ms":7,"by":{"id":1,"name":"mod"}}'
+    deleted = b'{"t":"deleted","at_ms":8,"message_id":"x","by":{"id":1,"name":"mod"}}'
     entries = [
         {b"room": b"12", b"epoch": b"e", b"offset": b"%d" % offset, b"event": event}
-        for offset, event in enumerate((said, banned, cleared), 1)
+        for offset, event in enumerate((said, banned, cleared, deleted), 1)
     ]
     assert [row_of(fields) for fields in entries] == [
-        Row(12, "e", 1, 5, "message", 7, said.decode()),
-        Row(12, "e", 2, 6, "user_cleared", 8, banned.decode()),
-        Row(12, "e", 3, 7, "room_cleared", None, cleared.decode()),
+        Row(12, "e", 1, 5, "message", 7, said.decode(), None),
+        Row(12, "e", 2, 6, "user_cleared", 8, banned.decode(), "a8"),
+        Row(12, "e", 3, 7, "room_cleared", None, cleared.decode(), "*"),
+        Row(12, "e", 4, 8, "deleted", None, deleted.decode(), "mx"),
     ]
 
 
