@@ -1,69 +1,23 @@
-"""Pages of the archive in Postgres, and the hub's own clockwork."""
+"""The hub's own clockwork."""
 
 import time
 from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
-from redis.asyncio import Redis
 
 from chat.audience import Identity, Socket
 from chat.codes import Close
-from chat.history import ArchiveBehindError, Moderation, archived_page, learn_later
 from chat.hub import ACCOUNT_SOCKETS_MAX, EXPIRY_GRACE_SECONDS, KEEP_EMPTY_SECONDS, Hub, Sources
 from chat.room import Position, RoomRules
-from chat.wire import Author, Deleted, Encoding, Event, Logged, Message
-from server.db.pool import Pool
+from chat.shards import Shards
+from chat.wire import Encoding, Logged
 from tests.fakes.listening import Listening
 
-OLD, NEW = "019900000000deadbeef", "019a00000000deadbeef"
 ROOM = 12
 
 
-async def _archive(db: Pool, epoch: str, events: dict[int, Event]) -> None:
-    for offset, event in events.items():
-        await db.execute(
-            'INSERT INTO chat_events (channel_id, epoch, "offset", at, kind, account_id, event)'
-            " VALUES ($1, $2, $3, now(), $4, NULL, $5::text::jsonb)",
-            ROOM,
-            epoch,
-            offset,
-            event.__struct_config__.tag,
-            msgspec.json.encode(event).decode(),
-        )
-
-
-def _said(name: str) -> Message:
-    return Message(name, 1, Author(2, "bob"), name)
-
-
-async def test_pages_cross_epochs_and_obey_later_moderation(db: Pool) -> None:
-    """Newest first across epochs, without what was deleted later; the last page is complete."""
-    await _archive(db, OLD, {n: _said(f"old{n}") for n in range(1, 301)})
-    await _archive(db, NEW, {1: _said("new1"), 2: _said("new2"), 3: Deleted(1, "old299", Author(1, "mod"))})
-    moderation, position = Moderation(), Position(NEW, 3)
-    async with db.acquire() as connection:
-        await learn_later(connection, ROOM, position, moderation)
-        page = await archived_page(connection, ROOM, position, moderation, 5, must_touch=True)
-        texts = [logged.event.text for logged in page.events if isinstance(logged.event, Message)]
-        assert texts == ["old297", "old298", "old300", "new1", "new2"]
-        assert [logged.epoch for logged in page.events] == [OLD, OLD, OLD, "", ""]
-        assert not page.is_complete
-        seen: list[Logged] = []
-        at = Position(OLD, 297)
-        while True:
-            page = await archived_page(connection, ROOM, at, Moderation(), 50, must_touch=True)
-            seen = page.events + seen
-            if page.is_complete:
-                break
-            at = Position(OLD, page.events[0].offset)
-        assert [logged.offset for logged in seen] == list(range(1, 297))
-        with pytest.raises(ArchiveBehindError):
-            await archived_page(connection, ROOM, Position(NEW, 9), Moderation(), 5, must_touch=True)
-
-
 @pytest.fixture
-async def hub(redis: Redis) -> AsyncIterator[Hub]:
+async def hub(shards: Shards) -> AsyncIterator[Hub]:
     async def rules(room_id: int) -> RoomRules | None:
         return RoomRules(room_id, owner_id=1) if room_id == ROOM else None
 
@@ -76,7 +30,7 @@ async def hub(redis: Redis) -> AsyncIterator[Hub]:
     async def ended(_session_ids: list[str]) -> set[str]:
         return set()
 
-    async with Hub(redis, "test", Sources(rules, versions, before, ended)).running() as hub:
+    async with Hub(shards, "test", Sources(rules, versions, before, ended)).running() as hub:
         yield hub
 
 
@@ -122,6 +76,6 @@ async def test_an_account_has_so_many_sockets(hub: Hub) -> None:
     hub.identify(sockets[0], Identity(7, "ann", "s", time.time()))
     room = hub.room(ROOM)
     assert room is not None
-    assert sockets[0] not in room.audience.seats
+    assert room.id not in sockets[0].rooms
     for socket in sockets:
         hub.disconnect(socket)
