@@ -37,12 +37,12 @@ class Chat:
 
 
 @asynccontextmanager
-async def open_chat(db: Pool, shards: Shards, tokens: AccessTokens) -> AsyncIterator[Chat]:
+async def open_chat(db: Pool, shards: Shards, tokens: AccessTokens, *, join_seconds: float) -> AsyncIterator[Chat]:
     """Follow the rooms of this process's sockets while the block runs."""
     store, turnstile = ChatStore(db, shards), Turnstile(db, tokens)
     sources = Sources(store.rules, store.versions, store.before, store.ended)
     doors = Doors(turnstile.identify, turnstile.ticket, store.followed_since_ms, store.archived, Commander(db, shards))
-    hub = Hub(shards, f"{os.getpid()}-{secrets.token_hex(4)}", sources)
+    hub = Hub(shards, f"{os.getpid()}-{secrets.token_hex(4)}", sources, gap_max_seconds=join_seconds)
     async with hub.running():
         yield Chat(hub, doors)
 
@@ -74,9 +74,6 @@ async def chat_socket(websocket: "WebSocket[AppState]") -> None:
     if encoding is None:
         names = ", ".join(known.value for known in Encoding)
         await websocket.send_denial_response(PlainTextResponse(f"Offer one of the subprotocols {names}.", 400))
-        return
-    if chat.hub.is_draining:
-        await websocket.send_denial_response(PlainTextResponse("This process restarts; come back.", 503))
         return
     await websocket.accept(subprotocol=encoding)
     outlet: Outlet | None = websocket.scope["extensions"].get(EXTENSION)

@@ -74,7 +74,9 @@ def lifespan_for(settings: Settings) -> Lifespan:
                 tokens=tokens,
                 passwords=stack.enter_context(open_passwords()),
                 limits=RateLimiter(redis),
-                chat=await stack.enter_async_context(open_chat(db, shards, tokens)),
+                chat=await stack.enter_async_context(
+                    open_chat(db, shards, tokens, join_seconds=settings.chat_join_seconds)
+                ),
                 playlists=Playlists(LiveWindows(redis)),
             )
 

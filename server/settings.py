@@ -18,6 +18,12 @@ class Settings:
     redis_url: str
     chat_redis_url: str
     """The chat's Redis; `redis+cluster://host:port,host:port` for a Cluster."""
+    chat_join_seconds: float
+    """How long a busy room's frames may wait for others to leave with; 0: each leaves as it comes."""
+    chat_transport: str
+    """`auto`: our own, when it works with the uvicorn that is installed; `asgi`: uvicorn's."""
+    chat_may_deflate: bool
+    """Compress for the clients that ask for it: a third of the bytes for a multiple of the CPU."""
     public_url: str
     """Where people reach us, no trailing slash: decides cookies, allowed origins and printed addresses."""
     rtmp_public_url: str
@@ -51,6 +57,9 @@ class Settings:
             database_url=read.text("LEAMS_DATABASE_URL"),
             redis_url=read.text("LEAMS_REDIS_URL"),
             chat_redis_url=read.address("LEAMS_CHAT_REDIS_URL", env.get("LEAMS_REDIS_URL", ""), parse_deployment),
+            chat_join_seconds=read.number("LEAMS_CHAT_JOIN_MS", 10, 0, 20) / 1000,
+            chat_transport=read.choice("LEAMS_CHAT_TRANSPORT", ("auto", "asgi")),
+            chat_may_deflate=read.choice("LEAMS_CHAT_COMPRESSION", ("off", "on")) == "on",
             public_url=read.text("LEAMS_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/"),
             rtmp_public_url=read.text("LEAMS_RTMP_PUBLIC_URL", "rtmp://127.0.0.1:1935/live"),
             media_store=read.text("MEDIA_STORE", Path("var/media").absolute().as_uri()),
