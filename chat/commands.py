@@ -12,7 +12,7 @@ from typing import Literal, assert_never
 from chat.codes import Code
 from chat.durations import duration_text, parse_duration
 from chat.entry import Argument, Command, Entry, Kind, Values
-from chat.orders import announce, answered, ban, clear, delete, modes, roles, timeout
+from chat.orders import announce, answered, ban, clear, delete, modes, pin, roles, timeout
 from chat.wire import Role
 
 _TABLE: tuple[Entry, ...] = (
@@ -21,6 +21,7 @@ _TABLE: tuple[Entry, ...] = (
     *delete.ENTRIES,
     *clear.ENTRIES,
     *announce.ENTRIES,
+    *pin.ENTRIES,
     *modes.ENTRIES,
     *roles.ENTRIES,
     *answered.ENTRIES,

@@ -76,7 +76,12 @@ async def carry_out(connection: Connection, read_log: ReadLog, ordered: Ordered)
         return outcome
     if outcome.change is not None:
         await _make_true(connection, room, outcome.change, by=ordered.account_id)
-    version = await sanctions.next_version(connection, room) if outcome.event.changes_rules else None
+    pinned = lock.board.after(outcome.event).pinned
+    is_pin_changed = pinned != lock.board.pinned  # by a pin, or by whatever removed the pinned line
+    if is_pin_changed:
+        await sanctions.set_pinned(connection, room, pinned)
+    changes_rules = outcome.event.changes_rules or is_pin_changed
+    version = await sanctions.next_version(connection, room) if changes_rules else None
     return await add_announcement(connection, room, outcome.event, version=version, nonce=nonce)
 
 

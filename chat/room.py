@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from chat.board import Board
 from chat.codes import Code
-from chat.wire import Author, Modes, Restriction, Role
+from chat.wire import Author, Modes, Pinned, Restriction, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class RoomRules:
     """By account id; a ban outweighs a timeout."""
     slow_seconds: int = 0
     followers_only_seconds: int | None = None
+    pinned: Pinned | None = None
 
     def role_of(self, account_id: int | None) -> Role:
         """The highest role that the account has here; None is a guest."""
@@ -54,7 +55,7 @@ class RoomRules:
     @property
     def board(self) -> Board:
         """What stands over the room's lines by these rules."""
-        return Board(Modes(self.slow_seconds, self.followers_only_seconds))
+        return Board(Modes(self.slow_seconds, self.followers_only_seconds), self.pinned)
 
     def restriction_of(self, account_id: int | None, now_ms: int) -> Restriction | None:
         """The sanction that silences the account now."""

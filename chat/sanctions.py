@@ -10,17 +10,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
+import msgspec
 
 from chat.board import Board
 from chat.moderation import Person
 from chat.orders.order import GivenRole, Occupant
 from chat.room import RoomRules, Sanction
-from chat.wire import Modes
+from chat.wire import Modes, Pinned
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 else:
     Connection = asyncpg.Connection
+
+_pinned_in: msgspec.json.Decoder[Pinned] = msgspec.json.Decoder(Pinned)
 
 _ACTIVE = "lifted_at IS NULL AND (until IS NULL OR until > now())"
 
@@ -29,7 +32,7 @@ _ACTIVE = "lifted_at IS NULL AND (until IS NULL OR until > now())"
 
 _RULES = f"""
 SELECT channel.owner_account_id, coalesce(rules.version, 0) AS version,
-  coalesce(rules.slow_seconds, 0) AS slow_seconds, rules.followers_only_seconds,
+  coalesce(rules.slow_seconds, 0) AS slow_seconds, rules.followers_only_seconds, rules.pinned::text AS pinned,
   ARRAY(SELECT account_id FROM room_roles WHERE channel_id = channel.id AND role = 'moderator') AS moderators,
   ARRAY(SELECT account_id FROM room_roles WHERE channel_id = channel.id AND role = 'vip') AS vips,
   active.accounts, active.untils, active.reasons
@@ -61,7 +64,12 @@ async def room_rules(connection: Connection, channel_id: int) -> RoomRules | Non
         },
         slow_seconds=row["slow_seconds"],
         followers_only_seconds=row["followers_only_seconds"],
+        pinned=_pinned(row),
     )
+
+
+def _pinned(row: asyncpg.Record) -> Pinned | None:
+    return None if row["pinned"] is None else _pinned_in.decode(row["pinned"])
 
 
 def _ms(at: datetime | None) -> int | None:
@@ -130,13 +138,13 @@ async def lock_room(connection: Connection, channel_id: int) -> Lock | None:
         """
         INSERT INTO room_rules (channel_id) SELECT id FROM channels WHERE id = $1
         ON CONFLICT (channel_id) DO UPDATE SET version = room_rules.version
-        RETURNING clock_timestamp() AS at, slow_seconds, followers_only_seconds
+        RETURNING clock_timestamp() AS at, slow_seconds, followers_only_seconds, pinned::text AS pinned
         """,
         channel_id,
     )
     if row is None:
         return None
-    return Lock(row["at"], Board(Modes(row["slow_seconds"], row["followers_only_seconds"])))
+    return Lock(row["at"], Board(Modes(row["slow_seconds"], row["followers_only_seconds"]), _pinned(row)))
 
 
 async def next_version(connection: Connection, channel_id: int) -> int:
@@ -200,6 +208,15 @@ async def set_modes(connection: Connection, channel_id: int, modes: Modes) -> No
         channel_id,
         modes.slow_seconds,
         modes.followers_only_seconds,
+    )
+
+
+async def set_pinned(connection: Connection, channel_id: int, pinned: Pinned | None) -> None:
+    """This line stands over the room from here on; None: nothing does."""
+    await connection.execute(
+        "UPDATE room_rules SET pinned = $2::text::jsonb WHERE channel_id = $1",
+        channel_id,
+        None if pinned is None else msgspec.json.encode(pinned).decode(),
     )
 
 

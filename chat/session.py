@@ -304,6 +304,7 @@ class Session:
             recovered=past.is_recovered,
             role=seat.role,
             modes=room.board.modes,
+            pinned=room.board.pinned,
             restriction=seat.restriction,
             chatters=room.totals.chatters,
             viewers=room.totals.viewers,

@@ -137,11 +137,6 @@ class _Event(_Frame, frozen=True):
     """Every process reads the room's rules anew, and what was judged by older ones is judged again."""
 
     @property
-    def subject_id(self) -> int | None:
-        """The account that it is about, by which the archive finds it."""
-        return None
-
-    @property
     def removal(self) -> Removal | None:
         """The earlier lines that it removes."""
         return None
@@ -161,11 +156,6 @@ class Line(_Event, frozen=True):
     text: str
 
     @property
-    def subject_id(self) -> int:
-        """Its author."""
-        return self.author.id
-
-    @property
     def shown(self) -> "Line":
         """Itself."""
         return self
@@ -179,11 +169,6 @@ class _AccountEvent(_Event, frozen=True):
     name: str
 
     changes_rules: ClassVar[bool] = True
-
-    @property
-    def subject_id(self) -> int:
-        """Whose standing changed."""
-        return self.account_id
 
 
 class Message(Line, frozen=True, tag="message"):
@@ -262,7 +247,51 @@ class RoleChanged(_AccountEvent, frozen=True, tag="role"):
     by: Author
 
 
-Event = Message | Announced | Deleted | UserCleared | UserRestored | RoomCleared | ModesChanged | RoleChanged
+class Quote(msgspec.Struct, frozen=True):
+    """A line as it is told elsewhere than in its place."""
+
+    id: str
+    at_ms: int
+    author: Author
+    text: str
+
+
+class Pinned(_Event, frozen=True, tag="pinned"):
+    """A line stands over the room from here on, in place of any other, until it is unpinned or removed."""
+
+    at_ms: int
+    by: Author
+    message: Quote
+
+    changes_rules: ClassVar[bool] = True
+
+    @property
+    def shown(self) -> Quote:
+        """The line."""
+        return self.message
+
+
+class Unpinned(_Event, frozen=True, tag="unpinned"):
+    """Nothing stands over the room from here on."""
+
+    at_ms: int
+    by: Author
+
+    changes_rules: ClassVar[bool] = True
+
+
+Event = (
+    Message
+    | Announced
+    | Deleted
+    | UserCleared
+    | UserRestored
+    | RoomCleared
+    | ModesChanged
+    | RoleChanged
+    | Pinned
+    | Unpinned
+)
 
 REMOVING_KINDS = tuple(
     str(kind.__struct_config__.tag) for kind in get_args(Event) if kind.removal is not _Event.removal
@@ -329,6 +358,7 @@ class Joined(_Frame, frozen=True, tag="joined"):
     restriction: Restriction | None = None
     chatters: int = 0
     viewers: int = 0
+    pinned: Pinned | None = None
 
 
 class Left(_Frame, frozen=True, tag="left"):

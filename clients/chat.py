@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 from clients.conversation import Answer, Close, Conversation, Effect, Frame, Greet, Open, Show, Stop, Transmit
+from clients.pin import pinned_after
 
 __all__ = ["ChatClient", "ChatClosedError", "ChatRefusedError", "Frame"]
 
@@ -59,6 +60,8 @@ class ChatClient:
     """One room; iterate it for frames, `say()` to talk."""
 
     def __init__(self, url: str, room: str, token: TokenSource | None = None, client: str = "leams-python") -> None:
+        self.pinned: Frame | None = None
+        """The `pinned` event of what stands over the room, as far as it was iterated."""
         self._url = url
         self._token = token
         self._conversation = Conversation(room, client, random.random)
@@ -99,6 +102,7 @@ class ChatClient:
                 self._is_read.set()
             if isinstance(frame, ChatClosedError):
                 raise frame
+            self.pinned = pinned_after(self.pinned, frame)
             yield frame
 
     async def say(self, text: str) -> Frame:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TextIO
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Footer, Header, Input, RichLog
+from textual.widgets import Footer, Header, Input, RichLog, Static
 
 from clients.chat import ChatClient, ChatClosedError, ChatRefusedError, Frame
 
@@ -50,9 +50,19 @@ def system_line(event: dict[str, Any]) -> str | None:
             return f"the chat was cleared by {by}"
         case "modes":
             return f"{by} changed the chat: {modes_line(event)}"
+        case "pinned":
+            return pinned_line(event)
+        case "unpinned":
+            return f"{by} took the pinned message down"
         case "role":
             return f"{event['name']} is now {event['role']} ({by})"
     return None
+
+
+def pinned_line(pinned: dict[str, Any]) -> str:
+    """What is pinned, by whom."""
+    message = pinned["message"]
+    return f"pinned by {pinned['by']['name']}: {message['author']['name']}: {message['text']}"
 
 
 def modes_line(modes: dict[str, Any]) -> str:
@@ -107,7 +117,8 @@ def frame_texts(frame: Frame) -> list[Text]:
             lines = [text for logged in frame.get("events", []) if (text := event_text(logged["event"]))]
             role = frame.get("role", "guest")
             word = "back; nothing was missed" if frame.get("recovered") else f"you are here as {role}"
-            return [*lines, Text(f"— {word} —", style="dim")]
+            pinned = [Text(f"— {pinned_line(frame['pinned'])} —", style="bold")] if frame.get("pinned") else []
+            return [*lines, Text(f"— {word} —", style="dim"), *pinned]
         case "event":
             text = event_text(frame["event"])
             return [text] if text else []
@@ -129,7 +140,11 @@ class ChatApp(App[int]):
     """A room on the whole screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("ctrl+c", "quit", "Leave"), ("ctrl+l", "clear_log", "Clear screen")]
-    CSS = "RichLog { height: 1fr; } Input { dock: bottom; margin-bottom: 1; }"
+    CSS = """
+    #pinned { display: none; max-height: 4; background: $boost; }
+    RichLog { height: 1fr; }
+    Input { dock: bottom; margin-bottom: 1; }
+    """
 
     def __init__(self, chat: ChatClient, channel: str, *, can_speak: bool) -> None:
         super().__init__()
@@ -141,6 +156,7 @@ class ChatApp(App[int]):
     def compose(self) -> ComposeResult:
         """The screen, from top to bottom."""
         yield Header()
+        yield Static(id="pinned", markup=False)
         yield RichLog(max_lines=LINES_MAX, wrap=True, markup=False)
         hint = "Say something, or /help" if self._can_speak else "You read as a guest: --name NAME signs in"
         yield Input(placeholder=hint, disabled=not self._can_speak, max_length=500)
@@ -157,10 +173,18 @@ class ChatApp(App[int]):
             async for frame in self._chat:
                 for text in frame_texts(frame):
                     log.write(text)
+                self._show_pinned()
                 if frame["t"] == "info":
                     self.sub_title = f"{frame.get('viewers', 0)} watching · {frame.get('title', '')}"
         except ChatClosedError as closed:
             log.write(Text(str(closed), style="red"))
+
+    def _show_pinned(self) -> None:
+        line = self.query_one("#pinned", Static)
+        pinned = self._chat.pinned
+        line.display = pinned is not None
+        if pinned is not None:
+            line.update(pinned_line(pinned))
 
     async def on_input_submitted(self, message: Input.Submitted) -> None:
         """Say the line; what is refused stays in the field."""

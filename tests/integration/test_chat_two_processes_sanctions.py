@@ -256,3 +256,22 @@ async def test_messages_in_flight_do_not_outlive_a_ban(room: Room) -> None:
     assert answers[-1]["code"] == "banned"
     assert all(answer["offset"] < ban["offset"] for answer in answers if answer["t"] == "ack")
     assert await backfill(room, room.ports[1]) == []
+
+
+async def test_newcomers_of_every_process_see_what_is_pinned(room: Room) -> None:
+    """With the position that they join at; and no more from the moment on that its line is deleted."""
+    await room.at_two.say(room.id, "read the rules")
+    said = (await room.at_one.event(text="read the rules"))["event"]
+    await room.order(f"/pin {said['id']}")
+    told = (await room.at_two.event("pinned"))["event"]
+    assert told["message"]["text"] == "read the rules"
+    for port in room.ports:
+        async with in_room(port, room.id) as reader:
+            assert (await reader.ask("join", room=room.id))["pinned"] == told
+    await room.order(f"/delete {said['id']}")
+    await room.at_two.event("deleted")
+    for port in room.ports:
+        async with in_room(port, room.id) as reader:
+            joined = await reader.ask("join", room=room.id, epoch="none", offset=0)
+            assert "pinned" not in joined
+            assert "read the rules" not in str(joined)

@@ -19,6 +19,7 @@ from chat.orders.ban import Ban, Unban
 from chat.orders.clear import Clear
 from chat.orders.delete import Delete
 from chat.orders.modes import Followers, Slow
+from chat.orders.pin import Pin, Unpin
 from chat.orders.roles import Appoint, Dismiss
 from chat.orders.timeout import Timeout, Untimeout
 from chat.room import Say
@@ -42,6 +43,8 @@ SHARED_TABLE = Path(__file__).parents[2] / "data" / "commands.json"
         ("/clear", Clear()),
         ("/announce blue whales ahead", Announce("blue whales ahead", "primary")),
         ("/AnnounceGreen go  on", Announce("go  on", "green")),
+        ("/pin 0198-a.b:c_d", Pin("0198-a.b:c_d")),
+        ("/unpin", Unpin()),
         ("/slow", Slow(30)),
         ("/slow 2m", Slow(120)),
         ("/slowoff", Slow(0)),

@@ -20,6 +20,8 @@ from chat.wire import (
     Message,
     Modes,
     ModesChanged,
+    Pinned,
+    Quote,
     Restriction,
     RoomCleared,
     UserCleared,
@@ -206,3 +208,17 @@ def test_announcements_are_lines() -> None:
     assert [logged.event for logged in room.older(Position(EPOCH, 3), 10)[0]] == [_said(1), announced]
     room.remember(Logged(3, UserCleared(3, 3, "u3", MODERATOR)))
     assert [logged.event for logged in room.backfill()] == [_said(1)]
+
+
+def test_a_pin_of_a_removed_line_is_told_to_nobody() -> None:
+    """Its event holds the text: recovery leaves it out, the board lets it go."""
+    pinned = Pinned(2, MODERATOR, Quote("m1", 1, Author(2, "u2"), "text 1"))
+    room = _room([_said(1), pinned])
+    assert room.board.pinned == pinned
+    assert room.missed_since(Position(EPOCH, 1)) == [Logged(2, pinned)]
+    assert [logged.event for logged in room.backfill()] == [_said(1)], "a pin is no line"
+    removed = Deleted(3, "m1", MODERATOR)
+    room.remember(Logged(3, removed))
+    room.sequencer.feed(EPOCH, 3, removed)
+    assert room.board.pinned is None
+    assert room.missed_since(Position(EPOCH, 1)) == [Logged(3, removed)]

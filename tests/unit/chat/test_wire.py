@@ -61,6 +61,9 @@ FROM_SERVER: dict[str, wire.ServerFrame] = {
         chatters=2,
         viewers=3,
     ),
+    "joined with a pinned message": wire.Joined(
+        2, "12", _EPOCH, 52, [], pinned=wire.Pinned(_AT, _ANN, wire.Quote("a1b2", _AT, _BOB, "read this"))
+    ),
     "left": wire.Left(3, "12"),
     "history": wire.History(6, "12", [Logged(39, _MESSAGE)]),
     "history, the beginning": wire.History(6, "12", [], complete=True),
@@ -80,6 +83,8 @@ FROM_SERVER: dict[str, wire.ServerFrame] = {
     "event: cleared": wire.Push("12", _EPOCH, 47, wire.RoomCleared(_AT, _ANN)),
     "event: modes": wire.Push("12", _EPOCH, 48, wire.ModesChanged(_AT, _ANN, 30, 0)),
     "event: role": wire.Push("12", _EPOCH, 49, wire.RoleChanged(_AT, 8, "bob", "vip", _ANN)),
+    "event: pinned": wire.Push("12", _EPOCH, 52, wire.Pinned(_AT, _ANN, wire.Quote("a1b2", _AT, _BOB, "read this"))),
+    "event: unpinned": wire.Push("12", _EPOCH, 53, wire.Unpinned(_AT, _ANN)),
     "info": wire.Info("12", 3, 2, "live", "b7x", "Title", "Art", _AT),
     "info, interrupted": wire.Info("12", live="interrupted", broadcast="b7x", grace_until_ms=_AT),
     "you": wire.You("12", "vip"),

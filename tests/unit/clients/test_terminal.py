@@ -53,6 +53,11 @@ def test_an_announcement_is_set_off_by_a_word() -> None:
         ({"t": "room_cleared", "by": BY}, "the chat was cleared by mod"),
         ({"t": "modes", "by": BY, "slow_seconds": 5}, "mod changed the chat: slow mode 5 s"),
         ({"t": "role", "by": BY, "name": "ann", "role": "vip"}, "ann is now vip (mod)"),
+        (
+            {"t": "pinned", "by": BY, "message": {"author": {"name": "ann"}, "text": "hi"}},
+            "pinned by mod: ann: hi",
+        ),
+        ({"t": "unpinned", "by": BY}, "mod took the pinned message down"),
         ({"t": "from_the_future", "by": BY}, None),
     ],
 )

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
-from textual.widgets import Input, RichLog
+from textual.widgets import Input, RichLog, Static
 
 from clients.chat import ChatClient, ChatClosedError, ChatRefusedError, Frame
+from clients.pin import pinned_after
 from clients.terminal import ChatApp, run_lines
 
 MESSAGE = {"t": "message", "id": "m", "at_ms": 0, "author": {"id": 2, "name": "ann", "role": "owner"}, "text": "hello"}
@@ -25,9 +26,11 @@ class PlayedChat:
         self.frames = frames
         self.closed = closed
         self.said: list[str] = []
+        self.pinned: Frame | None = None
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
         for frame in self.frames:
+            self.pinned = pinned_after(self.pinned, frame)
             yield frame
         if self.closed:
             raise self.closed
@@ -66,6 +69,23 @@ async def test_the_screen_shows_the_room_and_says_what_is_typed() -> None:
         assert "You chat too fast. (again in 2 s)" in lines_of(app)
         app.action_clear_log()
         assert lines_of(app) == ""
+
+
+async def test_what_is_pinned_stands_over_the_lines() -> None:
+    """From the join on, until it is taken down."""
+    pinned = {"t": "pinned", "at_ms": 0, "by": {"name": "mod"}, "message": {**MESSAGE, "text": "be kind"}}
+    for frames, is_shown in (
+        ([{"t": "joined", "pinned": pinned}], True),
+        ([{"t": "joined", "pinned": pinned}, {"t": "event", "event": {"t": "room_cleared", "at_ms": 0}}], False),
+    ):
+        app = screen_of(PlayedChat(frames))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            line = app.query_one("#pinned", Static)
+            assert line.display is is_shown
+            if is_shown:
+                assert "pinned by mod: ann: be kind" in str(line.visual)
+            assert "be kind" in lines_of(app)
 
 
 async def test_a_room_that_closes_for_good_is_told() -> None:
