@@ -240,8 +240,11 @@ class Reader:
                     self._ledger.answers[code] = self._ledger.answers.get(code, 0) + 1
                 case _:
                     self._act(effect)
-        if len(effects) != 1 or not isinstance(effects[0], Show):
-            self._arm()  # where a line is shown, and that is nearly always, nothing else changed
+        match effects:
+            case [Show({"t": "event"})]:
+                pass  # nearly always: nothing else has changed
+            case _:
+                self._arm()
 
     def _act(self, effect: Open | Greet | Transmit | Close | Stop) -> None:
         match effect:
