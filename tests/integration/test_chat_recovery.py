@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
-from chat.archive import archive_partition
+from chat.archive import BATCH_ENTRIES, archive
 from chat.keys import partition
 from chat.publisher import Publisher
+from chat.shards import Shards
 from chat.wire import Author, Message
 from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
@@ -137,7 +137,8 @@ async def test_what_was_removed_meanwhile_is_not_recovered(pair: Pair, people: P
     async with in_room(pair[0].port, owner.room, owner) as speaker:
         first = await speaker.say(owner.room, "first")
         await speaker.say(owner.room, "secret")
-        push = next(f for f in speaker.frames if f["t"] == "event" and f["event"]["text"] == "secret")
+        pushed = [frame for frame in speaker.frames if frame["t"] == "event" and frame["event"]["text"] == "secret"]
+        push = pushed[0] if pushed else await speaker.event(text="secret")  # before its ack or after it
         assert (await speaker.say(owner.room, f"/delete {push['event']['id']}"))["t"] == "ack"
         async with chat_client(pair[1].port) as reader:
             joined = await _recover(reader, None, owner.room, first["epoch"], first["offset"])
@@ -156,11 +157,11 @@ async def test_a_sanction_holds_on_every_process_at_once(pair: Pair, people: Peo
 
 
 async def test_pages_run_from_the_log_into_the_archive_without_a_seam(
-    pair: Pair, people: People, redis: Redis, db: Pool
+    pair: Pair, people: People, shards: Shards, db: Pool
 ) -> None:
     """The log holds the newest 1,000, the archive the rest; while it does not yet, the answer is `unavailable`."""
     owner = await people.join()
-    room_id, publisher = int(owner.room), Publisher(redis)
+    room_id, publisher = int(owner.room), Publisher(shards)
     for number in range(1100):
         message = Message(f"m{number}", number, Author(owner.id, owner.name), f"m{number}")
         await publisher.announce(room_id, message, nonce=str(number))
@@ -173,7 +174,7 @@ async def test_pages_run_from_the_log_into_the_archive_without_a_seam(
             if page["t"] == "error":
                 assert (page["code"], page["temporary"], len(seen)) == ("unavailable", True, 1000)
                 waits += 1
-                while not (await archive_partition(redis, db, partition(room_id))).is_emptied:
+                while (await archive(shards, db, {partition(room_id): BATCH_ENTRIES})).archived:
                     pass
                 continue
             seen, is_complete = page["events"] + seen, page.get("complete", False)
