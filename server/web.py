@@ -2,10 +2,15 @@
 
 import asyncio
 import socket
-from typing import cast
+from collections.abc import Callable
+from typing import Literal, cast
 
+import structlog
 import uvicorn
+import uvloop
+from prometheus_client import Gauge
 
+from chat.rehearsal import RehearsalError, rehearse
 from chat.transport import Sockets
 from chat.wire import FRAME_MAX_BYTES
 from server.app import create_app
@@ -14,6 +19,10 @@ from server.db.schema import require_current_at
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.settings import Settings
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+OWN_TRANSPORT = Gauge("leams_chat_own_transport", "1: our protocol carries the sockets; 0: plain ASGI does.")
 
 DRAIN_SPREAD_MS = 2_000
 """Sockets come back spread over this time, so that the next process is not overrun."""
@@ -39,6 +48,23 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def http_for(
+    settings: Settings, make_sockets: Callable[[], Sockets]
+) -> "type[asyncio.Protocol] | Literal['httptools']":
+    """Uvicorn's HTTP protocol with our transport of sockets, where that works with this uvicorn; else without it."""
+    OWN_TRANSPORT.set(0)
+    if settings.chat_transport == "asgi":
+        return "httptools"
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(rehearse(make_sockets()))
+    except RehearsalError as error:
+        _log.warning("chat_transport_unfit", error=str(error), uvicorn=uvicorn.__version__)
+        return "httptools"
+    OWN_TRANSPORT.set(1)
+    return cast("type[asyncio.Protocol]", make_sockets().door)  # uvicorn calls it, and asks no more of it
+
+
 def run_web(settings: Settings) -> None:
     """Serve until SIGTERM.
 
@@ -52,7 +78,8 @@ def run_web(settings: Settings) -> None:
         host=settings.web_host,
         port=settings.web_port,
         loop="uvloop",
-        http=cast("type[asyncio.Protocol]", Sockets().door),  # uvicorn calls it, and asks no more of it
+        http=http_for(settings, lambda: Sockets(may_deflate=settings.chat_may_deflate)),
+        ws="websockets-sansio",
         ws_max_size=FRAME_MAX_BYTES,
         ws_ping_interval=20,
         ws_ping_timeout=20,

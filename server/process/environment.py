@@ -49,6 +49,13 @@ class Environment:
         self._faults.append(f"{name}={value!r}: expected 0 or 1")
         return default
 
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """One of these words; the first is the default."""
+        value = self._env.get(name) or choices[0]
+        if value not in choices:
+            self._faults.append(f"{name}={value!r}: expected {' or '.join(choices)}")
+        return value
+
     def path(self, name: str, default: Path) -> Path:
         """A path of the file system, made absolute."""
         return Path(self._env.get(name) or default).absolute()

@@ -8,12 +8,13 @@ from server.process.environment import Environment, SettingsError
 
 def test_every_fault_is_told_at_once() -> None:
     """A missing text, a number out of range, a word that is no flag, a network that trusts everybody."""
-    read = Environment({"PORT": "70000", "FLAG": "yes", "TRUSTED": "127.0.0.1,*", "RATIO": "x"})
+    read = Environment({"PORT": "70000", "FLAG": "yes", "TRUSTED": "127.0.0.1,*", "RATIO": "x", "WORD": "third"})
     assert read.text("NAME") == ""
     assert read.integer("PORT", 80, 0, 65535) == 80
     assert read.flag("FLAG", default=True) is True
     assert read.number("RATIO", 1.5, 0, 2) == 1.5
     read.networks("TRUSTED", "127.0.0.1")
+    read.choice("WORD", ("first", "second"))
     with pytest.raises(SettingsError) as error:
         read.check()
     assert [fault.split("=")[0].split()[0] for fault in error.value.faults] == [
@@ -22,6 +23,7 @@ def test_every_fault_is_told_at_once() -> None:
         "FLAG",
         "RATIO",
         "TRUSTED",
+        "WORD",
     ]
 
 
@@ -31,6 +33,8 @@ def test_what_is_right_is_read() -> None:
     assert read.integer("PORT", 80, 0, 65535) == 8080
     assert read.flag("FLAG", default=True) is False
     assert read.flag("OTHER", default=True) is True
+    assert read.choice("WORD", ("first", "second")) == "first"
+    assert read.choice("PLACE", ("/var", "/srv")) == "/srv"
     assert read.text("NAME", "somebody") == "somebody"
     assert read.networks("TRUSTED", "127.0.0.1") == "10.0.0.0/8, ::1"
     read.check()
