@@ -18,6 +18,8 @@ from chat.keys import archive_key, partition, room_key
 from chat.ratelimit import Allowance
 from chat.room import Position, Refusal
 from chat.shards import Shards
+from chat.steps.rate import too_fast
+from chat.steps.slow_mode import too_soon
 from chat.wire import Event
 
 LOG_EVENTS = 1000
@@ -143,11 +145,9 @@ def _read_reply(reply: Any) -> Published | Stale | Refusal:
         case [b"stale", int(version)]:
             return Stale(version)
         case [b"slow", int(wait_ms)]:
-            message = f"Slow mode: you may chat again in {-(-wait_ms // 1000)} s."
-            return Refusal(Code.SLOW_MODE, message, is_temporary=True, retry_after_ms=wait_ms)
+            return too_soon(wait_ms)
         case [b"limited", int(wait_ms)]:
-            message = "You chat too fast; wait a moment."
-            return Refusal(Code.RATE_LIMITED, message, is_temporary=True, retry_after_ms=wait_ms)
+            return too_fast(wait_ms)
         case [b"full"]:
             return unavailable()
         case _:

@@ -74,14 +74,15 @@ class Speaker:
 
     def say(self, frame: Send, room: LiveRoom, identity: Identity | None) -> "asyncio.Future[Any] | None":
         """Say it, or refuse it; a future: not yet, and the answer will have left when it is done."""
-        line = _Line(frame, room, self._draft(frame, room, identity))
-        verdict = admit(line.draft)
+        draft = self._draft(frame, room, identity)
+        verdict = admit(draft)
+        line = _Line(frame, room, verdict if isinstance(verdict, Draft) else draft)
         match verdict:
             case Draft(is_command=False):
-                return self._publish_soon(line._replace(draft=verdict))
+                return self._publish_soon(line)
             case Draft():
                 self._commands_full_at = verdict.commands_full_at
-                return self._floor.later(frame, self._carry_out(line._replace(draft=verdict)))
+                return self._floor.later(frame, self._carry_out(line))
             case Fact():
                 return self._floor.later(frame, self._insist(line))
             case Refusal() if self._floor.hub.is_refreshing(room.id):
@@ -206,7 +207,7 @@ class Speaker:
     def _publish(self, line: _Line, at_least: int = 0) -> "asyncio.Future[Published | Stale | Refusal]":
         draft, rules = line.draft, line.draft.rules
         message = Message(secrets.token_hex(8), draft.now_ms, _author(draft), draft.text, draft.is_me, draft.nonce)
-        said = self._floor.hub.say(
+        return self._floor.hub.say(
             line.room,
             message,
             slow_seconds=_slow_seconds(draft),
@@ -214,7 +215,6 @@ class Speaker:
             # What the room heard of was committed before, so rules read since then are as new, whatever they count.
             judged_by=max(rules.version, at_least),
         )
-        return asyncio.ensure_future(said)
 
     def _given_up(self, error: BaseException) -> Refusal:
         self._is_unsure = True
