@@ -178,7 +178,8 @@ extern int seats_ready;
 
 void start_seats(void);
 void connect_seats(void);
-void reconnect_seats(void);
+void empty_seats(void);
+void begin_seats(void);
 void seat_opened(struct link *link);  /* the handshake is done */
 void seat_welcomed(struct link *link);
 void seat_joined(struct link *link, bool is_recovered);

@@ -139,6 +139,16 @@ static void run_step(double rate, double seconds, double warm_up_seconds)
 
 /* -- commands, one a line: talk RATE SECONDS WARM_UP; reconnect; quit -- */
 
+/* Everybody leaves; the second between lets the server finish with them before its time is taken. */
+static void come_again(void)
+{
+	empty_seats();
+	for (int64_t until_ns = clock_ns() + SECOND_NS; now_ns < until_ns;)
+		turn(until_ns, false);
+	begin_seats();
+	fill();
+}
+
 static void obey_commands(void)
 {
 	char line[128];
@@ -153,8 +163,7 @@ static void obey_commands(void)
 		if (sscanf(line, "talk %lf %lf %lf", &rate, &seconds, &warm_up_seconds) == 3) {
 			run_step(rate, seconds, warm_up_seconds);
 		} else if (strncmp(line, "reconnect", 9) == 0) {
-			reconnect_seats();
-			fill();
+			come_again();
 		} else {
 			give_up("no such command: %s", line);
 		}

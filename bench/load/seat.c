@@ -123,13 +123,18 @@ static void leave(struct seat *seat)
 	seat->is_ready = false;
 }
 
-/* Everybody goes and comes again, with what they know by now (tickets, positions). */
-void reconnect_seats(void)
+/* Everybody goes; what they know by now (tickets, positions) they keep for `begin_seats`. */
+void empty_seats(void)
 {
 	for (int number = 0; number < options.members; number++) {
 		leave(&seats[number]);
 		seats[number].away_since_ns = 0;
 	}
+	next_to_connect = options.members;
+}
+
+void begin_seats(void)
+{
 	next_to_connect = 0;
 }
 

@@ -35,7 +35,8 @@ async def greet(websocket: WebSocket) -> None:
     try:
         while True:
             hello = json.loads(await websocket.receive_text())
-            await websocket.send_text(json.dumps({"t": "welcome", "id": hello["id"], "session": ""}))
+            welcome = {"t": "welcome", "id": hello["id"], "session": ""}
+            await websocket.send_text(json.dumps(welcome, separators=(",", ":")))
     except WebSocketDisconnect:
         return
 
