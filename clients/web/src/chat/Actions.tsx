@@ -8,20 +8,33 @@ const TIMEOUTS = [
   ['24h', 86_400],
 ] as const;
 
+/** How far a moderator's power over a line goes: anybody's is pinned, one's own deleted, a lower rank's author silenced. */
+export type Reach = 'pin' | 'own' | 'all';
+
 /** A moderator's buttons for a message and its author; each is a command that is said. */
 export function Actions({
   name,
   messageId,
+  reach,
   onSay,
 }: {
   name: string;
-  messageId: string | null;
+  messageId: string;
+  reach: Reach;
   onSay: (command: string) => void;
 }) {
-  const { t, span } = useI18n();
+  const { t } = useI18n();
   return (
     <div className="chat-actions" role="group" aria-label={t('chat.actions', { name })}>
-      {messageId !== null && (
+      <button
+        type="button"
+        title={t('chat.actionPin')}
+        aria-label={t('chat.actionPin')}
+        onClick={() => onSay(`/pin ${messageId}`)}
+      >
+        <Icon name="pin" size={14} />
+      </button>
+      {reach !== 'pin' && (
         <button
           type="button"
           title={t('chat.actionDelete')}
@@ -31,6 +44,15 @@ export function Actions({
           <Icon name="trash" size={14} />
         </button>
       )}
+      {reach === 'all' && <Silences name={name} onSay={onSay} />}
+    </div>
+  );
+}
+
+function Silences({ name, onSay }: { name: string; onSay: (command: string) => void }) {
+  const { t, span } = useI18n();
+  return (
+    <>
       {TIMEOUTS.map(([length, seconds]) => {
         const label = t('chat.actionTimeout', { span: span(seconds * 1000) });
         return (
@@ -54,6 +76,6 @@ export function Actions({
       >
         <Icon name="stop" size={14} />
       </button>
-    </div>
+    </>
   );
 }

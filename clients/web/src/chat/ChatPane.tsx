@@ -4,6 +4,7 @@ import { Composer, type ComposerHandle } from './Composer';
 import { ConnectionLine } from './ConnectionLine';
 import { LineList } from './LineList';
 import type { Reader } from './LineRow';
+import { PinnedBar } from './PinnedBar';
 import { useChatPreferences } from './preferences';
 import { SettingsMenu } from './SettingsMenu';
 import type { ChatStore, ChatView } from './store';
@@ -38,6 +39,9 @@ export function ChatPane({ store, view, tools }: { store: ChatStore; view: ChatV
         </div>
       </header>
       <ConnectionLine status={status} hasJoined={room.hasJoined} />
+      {room.pinned !== null && (
+        <PinnedBar key={`${room.pinned.message.id} ${room.pinned.at_ms}`} pinned={room.pinned} reader={reader} />
+      )}
       <LineList store={store} room={room} reader={reader} />
       {card !== null && (
         <UserCard

@@ -2,7 +2,7 @@ import { memo, useState, type FocusEvent, type ReactNode } from 'react';
 import { Icon } from '../components/Icon';
 import { useI18n } from '../i18n/context';
 import { Actions } from './Actions';
-import { canReach } from './commands';
+import { reachOf } from './commands';
 import type { Line, MessageLine } from './lines';
 import { MessageText } from './MessageText';
 import { Badge, hueStyle } from './Name';
@@ -46,8 +46,7 @@ export const LineRow = memo(function LineRow({ line, reader }: { line: Line; rea
 function Said({ line, reader }: { line: MessageLine; reader: Reader }) {
   const [isNear, setNear] = useState(false);
   const { author } = line;
-  const isMine = author.id === reader.me?.id;
-  const hasActions = isNear && !isMine && canReach(reader.role, author.role);
+  const reach = isNear ? reachOf(reader, author) : null;
   const mentionsMe = reader.me !== null && line.text.toLowerCase().includes(`@${reader.me.name.toLowerCase()}`);
   const onBlur = (event: FocusEvent<HTMLDivElement>) => {
     if (!event.currentTarget.contains(event.relatedTarget)) setNear(false);
@@ -76,7 +75,7 @@ function Said({ line, reader }: { line: MessageLine; reader: Reader }) {
         {author.name}
       </button>
       <Body text={line.text} me={line.me} author={author.name} reader={reader} />
-      {hasActions && <Actions name={author.name} messageId={line.id} onSay={reader.onSay} />}
+      {reach !== null && <Actions name={author.name} messageId={line.id} reach={reach} onSay={reader.onSay} />}
     </div>
   );
 }

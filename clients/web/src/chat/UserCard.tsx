@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { Button } from '../components/Button';
 import { useI18n } from '../i18n/context';
 import { Actions } from './Actions';
-import { canReach } from './commands';
+import { reachOf } from './commands';
 import type { Reader } from './LineRow';
 import { Badge, hueStyle } from './Name';
 import type { Author } from './events';
@@ -40,6 +40,7 @@ export function UserCard({
     };
   }, [author]);
   const { name, role } = author;
+  const reach = reachOf(reader, author);
   const act = (command: string) => {
     reader.onSay(command);
     onClose();
@@ -69,9 +70,7 @@ export function UserCard({
             @{name}
           </Button>
         )}
-        {canReach(reader.role, role) && reader.me?.id !== author.id && (
-          <Actions name={name} messageId={messageId} onSay={act} />
-        )}
+        {reach !== null && <Actions name={name} messageId={messageId} reach={reach} onSay={act} />}
         {reader.role === 'owner' && reader.me?.id !== author.id && (
           <Promotions name={name} role={role} onSay={act} />
         )}

@@ -1,7 +1,7 @@
 /** Frames to bytes and back, in both encodings of the wire.  Pure.  Unknown fields are passed over. */
 
 import { decode as unpack, encode as pack } from '@msgpack/msgpack';
-import { readAuthor, readEvent, readModes, ROLES } from './events';
+import { readAuthor, readEvent, readModes, readPinned, ROLES } from './events';
 import { asFields, flag, integer, integerOrNull, listOf, oneOf, text, textOrNull, WireFault, type Fields } from './reading';
 import type { ClientFrame, Encoding, Logged, Restriction, RoomLive, ServerFrame } from './wire';
 
@@ -64,6 +64,7 @@ function readFrame(f: Fields): ServerFrame | null {
         restriction: restriction(f['restriction']),
         chatters: integer(f, 'chatters', 0),
         viewers: integer(f, 'viewers', 0),
+        pinned: f['pinned'] === undefined || f['pinned'] === null ? null : readPinned(asFields(f['pinned'], 'pinned')),
       };
     case 'left':
       return { t: 'left', id: integer(f, 'id'), room: text(f, 'room') };

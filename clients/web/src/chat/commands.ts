@@ -19,6 +19,7 @@ export interface Command {
 }
 
 const NAME: Argument = { label: 'NAME', kind: 'name', required: true };
+const MESSAGE_ID: Argument = { label: 'MESSAGE_ID', kind: 'message_id', required: true };
 const TEXT: Argument = { label: 'TEXT', kind: 'text', required: true };
 const REASON: Argument = { label: 'REASON', kind: 'text', required: false };
 
@@ -56,7 +57,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '/delete MESSAGE_ID',
     help: 'Remove one message.',
     who: 'moderator',
-    arguments: [{ label: 'MESSAGE_ID', kind: 'message_id', required: true }],
+    arguments: [MESSAGE_ID],
   },
   {
     name: 'clear',
@@ -99,6 +100,20 @@ export const COMMANDS: readonly Command[] = [
     help: 'Say something set off from the messages, in purple.',
     who: 'moderator',
     arguments: [TEXT],
+  },
+  {
+    name: 'pin',
+    usage: '/pin MESSAGE_ID',
+    help: 'Let a message stand over the chat.',
+    who: 'moderator',
+    arguments: [MESSAGE_ID],
+  },
+  {
+    name: 'unpin',
+    usage: '/unpin',
+    help: 'Take the pinned message down.',
+    who: 'moderator',
+    arguments: [],
   },
   {
     name: 'slow',
@@ -185,6 +200,13 @@ export function isAboveModes(role: Role): boolean {
 
 export function canModerate(role: Role): boolean {
   return RANKS[role] >= RANKS.moderator;
+}
+
+/** What `reader` may do about a line of `author`: null where nothing. */
+export function reachOf(reader: { me: { id: number } | null; role: Role }, author: { id: number; role: Role }) {
+  if (!canModerate(reader.role)) return null;
+  if (reader.me?.id === author.id) return 'own';
+  return canReach(reader.role, author.role) ? 'all' : 'pin';
 }
 
 /** Whether `role` may sanction or delete what `target` said: only those below. */

@@ -17,8 +17,8 @@ it('knows the commands that the server knows', () => {
 describe('completing', () => {
   it('offers the commands that the role may give', () => {
     expect(labels('/', 'member')).toEqual(['/me', '/help']);
-    expect(labels('/un', 'moderator')).toEqual(['/untimeout', '/unban']);
-    expect(labels('/un', 'owner')).toEqual(['/untimeout', '/unban', '/unmod', '/unvip']);
+    expect(labels('/un', 'moderator')).toEqual(['/untimeout', '/unban', '/unpin']);
+    expect(labels('/un', 'owner')).toEqual(['/untimeout', '/unban', '/unpin', '/unmod', '/unvip']);
     expect(labels('/TIME')).toEqual(['/timeout']);
   });
 

@@ -84,6 +84,20 @@ export interface RoleChanged {
   by: Author;
 }
 
+/** A line stands over the room, in place of any other. */
+export interface Pinned {
+  t: 'pinned';
+  at_ms: number;
+  by: Author;
+  message: { id: string; at_ms: number; author: Author; text: string };
+}
+
+export interface Unpinned {
+  t: 'unpinned';
+  at_ms: number;
+  by: Author;
+}
+
 /** An event that a newer server knows and we don't: it only holds its place in the log. */
 export interface Unknown {
   t: 'unknown';
@@ -99,7 +113,9 @@ export type Event =
   | UserRestored
   | RoomCleared
   | ModesChanged
-  | RoleChanged;
+  | RoleChanged
+  | Pinned
+  | Unpinned;
 
 /** The earlier lines that an event removes: one, all of one account, or (neither is set) all. */
 export interface Removal {
@@ -167,9 +183,28 @@ export function readEvent(value: unknown): Event {
       return { t: 'modes', at_ms, by: readAuthor(f['by']), ...readModes(f) };
     case 'role':
       return { t: 'role', at_ms, ...account(f), role: oneOf(f, 'role', ROLES), by: readAuthor(f['by']) };
+    case 'pinned':
+      return readPinned(f);
+    case 'unpinned':
+      return { t: 'unpinned', at_ms, by: readAuthor(f['by']) };
     default:
       return { t: 'unknown', at_ms };
   }
+}
+
+export function readPinned(f: Fields): Pinned {
+  const message = asFields(f['message'], 'message');
+  return {
+    t: 'pinned',
+    at_ms: integer(f, 'at_ms'),
+    by: readAuthor(f['by']),
+    message: {
+      id: text(message, 'id'),
+      at_ms: integer(message, 'at_ms'),
+      author: readAuthor(message['author']),
+      text: text(message, 'text'),
+    },
+  };
 }
 
 const account = (f: Fields) => ({ account_id: integer(f, 'account_id'), name: text(f, 'name') });

@@ -24,6 +24,10 @@ export function noticeOf({ event }: NoticeLine, span: (ms: number) => string): [
         event.role === 'moderator' || event.role === 'vip' ? ROLES[event.role] : 'chat.eventRoleMember',
         { name: event.name },
       ];
+    case 'pinned':
+      return ['chat.eventPinned', { by }];
+    case 'unpinned':
+      return ['chat.eventUnpinned', { by }];
     case 'modes': {
       if (event.slow_seconds > 0) return ['chat.eventSlow', { by, span: span(event.slow_seconds * 1000) }];
       const followers = event.followers_only_seconds;

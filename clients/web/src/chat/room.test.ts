@@ -32,6 +32,7 @@ const joinedWith = (events: Logged[], more: Partial<Joined> = {}): Joined => ({
   restriction: null,
   chatters: 0,
   viewers: 0,
+  pinned: null,
   ...more,
 });
 
@@ -108,6 +109,21 @@ describe('moderation', () => {
   it('clears the room, also for one who reads above', () => {
     const state = push(hold(said), 4, { t: 'room_cleared', at_ms: NOW, by: BORIS }).state;
     expect(texts({ lines: state.held ?? [] })).toEqual(['cleared', 'cleared', 'cleared', 'divider', 'notice']);
+  });
+
+  it('keeps what is pinned until it is unpinned, replaced or removed', () => {
+    const pinned: Event = { t: 'pinned', at_ms: NOW, by: BORIS, message: { id: 'm-b', at_ms: NOW, author: ANNA, text: 'b' } };
+    const state = push(said, 4, pinned).state;
+    expect(state.pinned).toBe(pinned);
+    expect(texts(state).at(-1)).toBe('notice');
+    const [deleted, unpinned]: Event[] = [
+      { t: 'deleted', at_ms: NOW, message_id: 'm-b', by: BORIS },
+      { t: 'unpinned', at_ms: NOW, by: BORIS },
+    ];
+    for (const event of [deleted, unpinned]) expect(push(state, 5, event as Event).state.pinned).toBeNull();
+    expect(push(state, 5, { t: 'deleted', at_ms: NOW, message_id: 'm-a', by: BORIS }).state.pinned).toBe(pinned);
+    expect(receive(state, joinedWith([], { recovered: true, offset: 9 }), NOW).state.pinned).toBeNull();
+    expect(entered([], { pinned }).pinned).toBe(pinned);
   });
 
   it('changes modes, and the own role only by events about oneself', () => {

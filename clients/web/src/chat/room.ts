@@ -3,7 +3,7 @@
 import type { Want } from './connection';
 import { HELD_MAX, LINES_MAX, lineOf, redact, type Line } from './lines';
 import type { Position } from './link';
-import type { Author, Event, Modes, Role } from './events';
+import { isRemovedBy, removalOf, type Author, type Event, type Modes, type Pinned, type Role } from './events';
 import type { Ack, Info, Joined, Logged, Push, Refused, Restriction, ServerFrame } from './wire';
 import { TEXT_MAX_CHARS } from './wire';
 
@@ -38,6 +38,8 @@ export interface RoomState {
   role: Role;
   restriction: Restriction | null;
   modes: Modes;
+  /** What stands over the room, and who pinned it. */
+  pinned: Pinned | null;
   info: Info | null;
   /** Our own last message, by the server's clock: slow mode counts from it. */
   saidAtMs: number | null;
@@ -59,6 +61,7 @@ export const EMPTY_ROOM: RoomState = {
   role: 'guest',
   restriction: null,
   modes: { slow_seconds: 0, followers_only_seconds: null },
+  pinned: null,
   info: null,
   saidAtMs: null,
   skewMs: 0,
@@ -115,6 +118,7 @@ function joined(state: RoomState, frame: Joined, now: number): RoomState {
     position: { epoch: frame.epoch, offset: Math.max(frame.offset, continues ? (state.position?.offset ?? 0) : 0) },
     role: frame.role,
     modes: frame.modes,
+    pinned: frame.pinned,
     restriction: frame.restriction,
     hasJoined: true,
   });
@@ -159,6 +163,12 @@ function affect(state: RoomState, event: Event): RoomState {
   if (event.t === 'modes') {
     const { slow_seconds, followers_only_seconds } = event;
     return { ...state, modes: { slow_seconds, followers_only_seconds } };
+  }
+  if (event.t === 'pinned') return { ...state, pinned: event };
+  if (event.t === 'unpinned') return { ...state, pinned: null };
+  const removal = removalOf(event);
+  if (removal !== null) {
+    return state.pinned !== null && isRemovedBy(removal, state.pinned.message) ? { ...state, pinned: null } : state;
   }
   if (state.me === null) return state;
   if (event.t === 'role' && event.account_id === state.me.id) return { ...state, role: event.role };

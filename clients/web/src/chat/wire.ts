@@ -1,6 +1,6 @@
 /** The chat wire (`docs/wire.md`): the types of all frames.  Times are Unix milliseconds. */
 
-import type { Author, Event, Modes, Role } from './events';
+import type { Author, Event, Modes, Pinned, Role } from './events';
 
 export type Encoding = 'leams.v1.msgpack' | 'leams.v1.json';
 
@@ -97,6 +97,7 @@ export interface Joined {
   restriction: Restriction | null;
   chatters: number;
   viewers: number;
+  pinned: Pinned | null;
 }
 
 export interface Left {
