@@ -54,8 +54,8 @@ async def _say_until_taken(client: ChatClient, room: str, text: str, nonce: str)
         answer = await client.say(room, text, nonce)
         if answer["t"] == "ack" or time.monotonic() > deadline:
             return answer
-        assert answer["code"] == "unavailable", answer
-        await asyncio.sleep(0.1)
+        assert answer["code"] in {"unavailable", "rate_limited"}, answer
+        await asyncio.sleep(answer["retry_after_ms"] / 1000)
 
 
 async def test_redis_killed_and_restarted(database_url: str, redis_home: Path, tmp_path: Path, people: People) -> None:
@@ -153,6 +153,108 @@ async def test_an_event_of_a_newer_version_is_passed_over(web: WebProcess, peopl
         async with in_room(web.port, owner.room) as late:
             assert (await speaker.say(owner.room, "four"))["offset"] == 4
             assert (await late.event())["offset"] == 4
+
+
+async def _told_in_time(client: ChatClient, room: str, nonce: str) -> None:
+    """The sender learns within a second that nothing can be said now."""
+    started = time.monotonic()
+    refused = await client.say(room, "during", nonce)
+    assert time.monotonic() - started < 1.2
+    assert (refused["code"], refused["temporary"]) == ("unavailable", True)
+
+
+def _heard(client: ChatClient) -> list[tuple[int, str]]:
+    return [
+        (frame["offset"], frame["event"]["text"])
+        for frame in client.frames
+        if frame["t"] == "event" and frame["event"]["t"] == "message"
+    ]
+
+
+async def test_a_redis_that_stands_still(database_url: str, redis_home: Path, tmp_path: Path, people: People) -> None:
+    """SIGSTOP for several seconds: senders are told each time, and what was tried again and again is said once."""
+    port, owner = free_port(), await people.join()
+    with (
+        _durable_redis(redis_home, port) as process,
+        web_process(database_url, f"redis://127.0.0.1:{port}/0", tmp_path) as web,
+    ):
+        async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+            await speaker.say(owner.room, "before")
+            process.send_signal(signal.SIGSTOP)
+            try:
+                for _ in range(6):
+                    await _told_in_time(speaker, owner.room, "d")
+            finally:
+                process.send_signal(signal.SIGCONT)
+            assert (await _say_until_taken(speaker, owner.room, "during", "d"))["offset"] == 2
+            await speaker.say(owner.room, "after")
+            await reader.event(text="after")
+            assert _heard(reader) == [(1, "before"), (2, "during"), (3, "after")]
+
+
+async def test_a_network_that_drops_everything(
+    database_url: str, redis_url: str, redis_port: int, tmp_path: Path, people: People
+) -> None:
+    """Packets of one process vanish both ways: its senders are told in time, its readers get all that others said."""
+    owner, member = await people.join(), await people.join()
+    async with RedisProxy(redis_port) as proxy:
+        with (
+            web_process(database_url, f"redis://127.0.0.1:{proxy.port}/0", tmp_path) as cut,
+            web_process(database_url, redis_url, tmp_path) as whole,
+        ):
+            async with (
+                in_room(cut.port, owner.room, owner) as here,
+                in_room(whole.port, owner.room, member) as there,
+                in_room(cut.port, owner.room) as reader,
+            ):
+                await here.say(owner.room, "before")
+                proxy.drop()
+                for number in range(3):
+                    assert (await there.say(owner.room, f"beside {number}"))["t"] == "ack"
+                    await _told_in_time(here, owner.room, "d")
+                proxy.restore()
+                assert (await _say_until_taken(here, owner.room, "during", "d"))["offset"] == 5
+                await reader.event(text="during", seconds=20)
+                expected = [(1, "before"), *((number + 2, f"beside {number}") for number in range(3)), (5, "during")]
+                assert _heard(reader) == expected
+                await there.event(text="during")
+                assert _heard(there) == expected
+
+
+async def test_a_reply_lost_after_the_script_ran(
+    database_url: str, redis_url: str, redis_port: int, tmp_path: Path, people: People
+) -> None:
+    """It was said although the sender was told it wasn't: the repeat gets its place, everybody sees it once."""
+    owner = await people.join()
+    async with RedisProxy(redis_port) as proxy:
+        with web_process(database_url, f"redis://127.0.0.1:{proxy.port}/0", tmp_path) as web:
+            async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+                await speaker.say(owner.room, "before")
+                proxy.drop_replies()
+                await _told_in_time(speaker, owner.room, "d")
+                proxy.restore()
+                ack = await _say_until_taken(speaker, owner.room, "during", "d")
+                assert ack["offset"] == 2
+                await speaker.say(owner.room, "after")
+                await reader.event(text="after", seconds=20)
+                assert _heard(reader) == [(1, "before"), (2, "during"), (3, "after")]
+
+
+async def test_every_connection_cut_again_and_again(
+    web: WebProcess, people: People, redis: Redis, redis_url: str
+) -> None:
+    """CLIENT KILL while people talk: what was acknowledged is heard once, in order."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+        acks = []
+        for number in range(20):
+            if number % 4 == 0:
+                await redis.client_kill_filter(_type="pubsub")
+                await redis.client_kill_filter(_type="normal", skipme=True)
+            acks.append(await _say_until_taken(speaker, owner.room, f"{number}", f"n{number}"))
+        await reader.event(text="19", seconds=20)
+        assert [ack["offset"] for ack in acks] == list(range(1, 21))
+        assert _heard(reader) == [(number + 1, f"{number}") for number in range(20)]
 
 
 async def test_a_deaf_subscriber_is_found(

@@ -16,9 +16,7 @@ class RedisProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscribers: set[int] = set()
         self._muted: set[int] = set()
-        self._passes = asyncio.Event()
-        self._passes.set()
-        self._is_dropping = False
+        self._is_dropping = self._is_mute = False
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -39,14 +37,13 @@ class RedisProxy:
         """Swallow everything in both directions from now on; connections stand, new ones are accepted."""
         self._is_dropping = True
 
-    def hold(self) -> None:
-        """Pass nothing on for now; it is all kept."""
-        self._passes.clear()
+    def drop_replies(self) -> None:
+        """Swallow what Redis says; what it is told arrives."""
+        self._is_mute = True
 
     def restore(self) -> None:
         """Pass everything on again; what was dropped is gone."""
-        self._is_dropping = False
-        self._passes.set()
+        self._is_dropping = self._is_mute = False
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -76,6 +73,5 @@ class RedisProxy:
                     self._subscribers.add(name)
                     if self._muted and name not in self._muted:
                         self.replaced.set()
-                await self._passes.wait()
-                if not self._is_dropping and (is_up or name not in self._muted):
+                if not self._is_dropping and (is_up or not (self._is_mute or name in self._muted)):
                     writer.write(data)
