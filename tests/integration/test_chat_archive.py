@@ -7,19 +7,27 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from bench.services import postgres_server
 from chat.archive import BATCH_ENTRIES, LOCK_SPACE, Copied, archive, waiting
+from chat.availability import AWAY
 from chat.keys import PARTITIONS, archive_key, partition, room_key
+from chat.publisher import ARCHIVE_EVENTS, Published, Publisher, Stale, unavailable
+from chat.ratelimit import Allowance
+from chat.room import Refusal
 from chat.shards import Shards, open_shards
+from chat.wire import Author, Message
 from server.background import JobState
 from server.chat_archiver import Archiver, archive_chat
 from server.db.pool import Pool, open_pool
+from server.db.schema import migrate
 from server.settings import Settings
 from tests.services.processes import end, listens, running
 from tests.services.rooms import Stage, open_stage
@@ -243,6 +251,77 @@ async def test_a_postgres_that_drops_its_connections_delays_only(
             )
             await eventually(has_archived(db, turn * 40), "the archive")
     assert await archived(db) == list(range(1, 121))
+
+
+async def test_two_archivers_beside_each_other(db: Pool, redis: Redis, shards: Shards, settings: Settings) -> None:
+    """As while a new version is started beside the old one: together they miss nothing and double nothing."""
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            own = await stack.enter_async_context(open_pool(settings.database_url))
+            await stack.enter_async_context(archiving(JobState(settings, own, redis, shards)))
+        for turn in range(30):
+            for room_id in range(1, 21):
+                await add(redis, room_id, range(1 + turn * 10, 11 + turn * 10))
+        await eventually(has_archived(db, 6000), "the archive")
+        assert await db.fetchval('SELECT count(DISTINCT (channel_id, "offset")) FROM chat_events') == 6000
+
+        async def is_empty() -> bool:
+            return await waiting(shards) == {}
+
+        await eventually(is_empty, "the streams to be empty")
+
+
+async def test_a_full_stream_refuses_for_the_moment(db: Pool, redis: Redis, shards: Shards) -> None:
+    """Nobody's message is taken that may not be kept; with the first that is archived, speaking goes on."""
+    stage = await open_stage(db, shards)
+    key = archive_key(partition(stage.room_id))
+    fill = (
+        "for n = 1, ARGV[1] do"
+        " redis.call('XADD', KEYS[1], '*', 'room', 1, 'epoch', 'e', 'offset', n, 'event', ARGV[2]) end"
+    )
+    await redis.eval(fill, 1, key, str(ARCHIVE_EVENTS), CLEARED)
+
+    def say() -> "asyncio.Future[Published | Stale | Refusal]":
+        message = Message("m", 1, Author(stage.ids["bob"], "bob"), "hello")
+        return Publisher(shards).say(
+            stage.room_id, message, account_id=1, nonce="n", judged_by=0, slow_seconds=0, allowance=Allowance(9, 1)
+        )
+
+    assert await say() == unavailable()
+    assert await stage.log() == []
+    await copy_partition(shards, db, partition(stage.room_id))
+    assert isinstance(await say(), Published)
+
+
+@pytest.mark.timeout(60)
+async def test_a_postgres_killed_and_restarted_misses_nothing(
+    redis: Redis, shards: Shards, settings: Settings, service_folder: Path
+) -> None:
+    """Kill -9 in the middle of copies: what was committed is there, what was not is copied when it is back."""
+
+    async def has_all(own: Pool, count: int) -> bool:
+        try:
+            return len(await archived(own)) == count
+        except AWAY:
+            return False
+
+    folder = service_folder / "archive-postgres"
+    folder.mkdir()
+    folder.chmod(0o755)
+    port = free_port()
+    url = f"postgresql://leams@127.0.0.1:{port}/postgres"
+    with ExitStack() as servers:
+        process = await asyncio.to_thread(servers.enter_context, postgres_server(folder, port))
+        await asyncio.to_thread(migrate, url)
+        async with open_pool(url) as own, archiving(JobState(settings, own, redis, shards)):
+            for turn in range(2):
+                for room_id in range(1, 101):
+                    await add(redis, room_id, range(1 + turn * 40, 41 + turn * 40))
+                process.kill()
+                process.wait()
+                process = await asyncio.to_thread(servers.enter_context, postgres_server(folder, port))
+                await eventually(partial(has_all, own, 4000 * (turn + 1)), "the archive")
+            assert await own.fetchval('SELECT count(DISTINCT (channel_id, "offset")) FROM chat_events') == 8000
 
 
 @contextmanager
