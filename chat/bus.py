@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,6 +23,8 @@ from chat.wire import Info
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 ACK_SECONDS = 0.9
+OFFSET_MAX = 1 << 50
+"""Beyond any log's end: who claims to know it makes the log begin anew."""
 
 _ACCOUNTS = ACCOUNTS_CHANNEL.encode()
 _read = Script.of("epoch", "read")
@@ -37,6 +40,8 @@ class LogRead:
     entries: list[tuple[int, bytes]]
     info: Info | None = None
     """The last published one."""
+    at_known: bytes | None = None
+    """What stands at the known place itself, so that the reader sees whether this is the log that it knows."""
 
 
 class Bus:
@@ -115,7 +120,7 @@ class Bus:
         """
         keys = [room_key(room_id, what) for what in ("head", "log", "info")]
         arguments = (CHANCE, known.epoch if known else "", known.offset if known else 0, LOG_EVENTS)
-        return self._shards.script(_read, keys, arguments, _log_read)
+        return self._shards.script(_read, keys, arguments, partial(_log_read, known))
 
     def read_head(self, room_id: int) -> "asyncio.Future[Position]":
         """Where the log stands; nowhere, when there is none.  Fails with a RedisError when Redis is away."""
@@ -171,15 +176,14 @@ def _partition(name: bytes) -> int:
     return partition_of(name.decode())
 
 
-def _log_read(reply: Any) -> LogRead:
-    epoch, offset, version, entries, info = reply
-    return LogRead(
-        epoch.decode(),
-        offset,
-        version,
-        [(int(place.split(b"-")[0]), fields[1]) for place, fields in entries],
-        None if info is None else read_info(info),
-    )
+def _log_read(known: Position | None, reply: Any) -> LogRead:
+    born, offset, version, found, info = reply
+    epoch = born.decode()
+    entries = [(int(place.split(b"-")[0]), fields[1]) for place, fields in found]
+    at_known = None
+    if known is not None and known.epoch == epoch and entries and entries[0][0] == known.offset:
+        _, at_known = entries.pop(0)
+    return LogRead(epoch, offset, version, entries, None if info is None else read_info(info), at_known)
 
 
 def _head_read(reply: Any) -> Position:

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from chat.accounts import Accounts
 from chat.audience import Identity, Socket, Standing
 from chat.availability import AWAY
-from chat.bus import Bus
+from chat.bus import OFFSET_MAX, Bus, LogRead
 from chat.codes import Close
 from chat.ending import end
 from chat.fanout import GAP_MAX_SECONDS
@@ -348,6 +348,9 @@ class Hub:
         """Read what is missing; where that is impossible, begin anew and say so."""
         known = room.sequencer.position
         read = await self.bus.read_log(room.id, known)
+        if known is not None and _is_another_past(room, known, read):
+            # A replica that lagged behind took over, and others went on from there: nobody may mix the two.
+            read = await self.bus.read_log(room.id, Position(known.epoch, OFFSET_MAX))
         if known is not None and read.epoch == known.epoch:
             step = room.sequencer.fill(read.epoch, [(offset, _read_event(event)) for offset, event in read.entries])
             for offset, heard in step.released:
@@ -518,6 +521,11 @@ def _read_event(data: bytes) -> Heard | None:
     except msgspec.DecodeError:
         _log.warning("chat_event_unreadable")
         return None
+
+
+def _is_another_past(room: LiveRoom, known: Position, read: LogRead) -> bool:
+    heard = None if read.at_known is None else _read_event(read.at_known)
+    return heard is not None and room.contradicts(known.offset, heard.event)
 
 
 def _readable(entries: Iterable[tuple[int, bytes]]) -> list[Logged]:

@@ -93,6 +93,14 @@ class LiveRoom:
         self._forget_pasts()
         self.board = self.board.after(logged.event)
 
+    def contradicts(self, offset: int, event: Event) -> bool:
+        """Is this another event than the one that was delivered at this place?"""
+        for logged in reversed(self.ring):
+            if logged.offset <= offset:
+                same = (type(event), event.at_ms) == (type(logged.event), logged.event.at_ms)
+                return logged.offset == offset and not same
+        return False
+
     def restart(self, events: list[Logged]) -> None:
         """The log was read anew; what the ring held of the lost one may be seen no more."""
         self.ring.clear()

@@ -1,7 +1,7 @@
 -- Read a room's log from a position on; a log that lost what the reader knows begins anew.
 -- KEYS: 1 head  2 log  3 info
 -- ARGV: 1 chance for a new epoch's name  2 known epoch ('': none)  3 known offset  4 bound
--- Returns {epoch, offset, version, entries after the known offset, or the newest `bound` for another epoch, info}
+-- Returns {epoch, offset, version, entries from the known offset on, or the newest `bound` for another epoch, info}
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset', 'version')
 local epoch, offset, known = head[1], tonumber(head[2] or '0'), tonumber(ARGV[3])
 if is_behind(epoch, offset, ARGV[2], known) then
@@ -11,7 +11,7 @@ if is_behind(epoch, offset, ARGV[2], known) then
 end
 local first = math.max(1, offset - tonumber(ARGV[4]) + 1)
 if epoch == ARGV[2] then
-  first = math.max(first, known + 1)
+  first = math.max(first, known)
 end
 local entries = {}
 if first <= offset then

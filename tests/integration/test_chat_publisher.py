@@ -184,3 +184,5 @@ async def test_a_room_is_opened_by_one_read(bus: Bus, shards: Shards, speaker: S
     assert read.info is not None
     assert read.info.title == "Hi"
     assert [offset for offset, _ in (await bus.read_log(ROOM, Position(at.epoch, 2))).entries] == [3]
+    assert (await bus.read_log(ROOM, Position(at.epoch, 2))).at_known == read.entries[1][1]
+    assert (await bus.read_log(ROOM, at)).entries == []

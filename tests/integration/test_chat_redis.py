@@ -114,6 +114,23 @@ async def test_a_log_that_went_back_begins_anew(web: WebProcess, people: People,
         await reader.until(lambda frame: frame["t"] == "reload")
 
 
+async def test_another_past_under_the_same_epoch_is_found(web: WebProcess, people: People, redis: Redis) -> None:
+    """A replica that lagged took over and went on: who saw the lost end is told to reload, at a later epoch."""
+    owner = await people.join()
+    async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+        for text in ("one", "two"):
+            last = await speaker.say(owner.room, text)
+        await reader.event(text="two")
+        await redis.delete(room_key(int(owner.room), "log"))
+        await redis.hset(room_key(int(owner.room), "head"), "offset", 0)
+        for number in range(1, 4):
+            await _append_silently(redis, int(owner.room), number, f"other {number}")
+        await redis.client_kill_filter(_type="pubsub")
+        reload = await reader.until(lambda frame: frame["t"] == "reload")
+        assert reload["epoch"] > last["epoch"]
+        assert (await speaker.say(owner.room, "anew"))["epoch"] == reload["epoch"]
+
+
 async def test_a_dropped_subscription_fills_its_gap(web: WebProcess, people: People, redis: Redis) -> None:
     """The subscriber's connection is cut: what was said by another process meanwhile arrives, in order, once."""
     owner = await people.join()

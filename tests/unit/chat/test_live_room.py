@@ -222,3 +222,13 @@ def test_a_pin_of_a_removed_line_is_told_to_nobody() -> None:
     room.sequencer.feed(EPOCH, 3, removed)
     assert room.board.pinned is None
     assert room.missed_since(Position(EPOCH, 1)) == [Logged(3, removed)]
+
+
+def test_another_past_is_known_by_what_stands_at_a_place() -> None:
+    """Another kind or another time; what the ring no longer holds, or never held, says nothing."""
+    room = _room([_said(1), _said(2), _said(3)], first=4)
+    assert not room.contradicts(5, _said(2))
+    assert room.contradicts(5, _said(9))
+    assert room.contradicts(5, RoomCleared(2, MODERATOR))
+    assert not room.contradicts(3, _said(9))
+    assert not room.contradicts(7, _said(9))
