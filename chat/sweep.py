@@ -30,7 +30,7 @@ class Sweep:
         self._ping_seconds = ping_seconds
         self._slot_seconds = slot_seconds
         self._loop = asyncio.get_running_loop()
-        tick = self._loop.time()
+        tick = self.tick()
         self._pings, self._deadlines, self._cuts = (
             Wheel[Watched](slot_seconds, HORIZON_SECONDS, tick),
             Wheel[Watched](slot_seconds, HORIZON_SECONDS, tick),
@@ -56,13 +56,23 @@ class Sweep:
         self._add(self._cuts, socket, seconds)
 
     def _add(self, wheel: Wheel[Watched], socket: Watched, seconds: float) -> None:
-        wheel.add(socket, self._loop.time() + seconds)
+        wheel.add(socket, self.tick() + seconds)
         if not self._is_turning:
             self._is_turning = True
-            self._loop.call_later(self._slot_seconds, self._turn)
+            self._turn_later()
 
-    def _turn(self) -> None:
-        tick = self._loop.time()
+    def _turn_later(self) -> None:
+        self._loop.call_later(self._slot_seconds, self._turn_on)
+
+    def _turn_on(self) -> None:
+        self.turn()
+        self._is_turning = bool(self._pings or self._deadlines or self._cuts)
+        if self._is_turning:
+            self._turn_later()
+
+    def turn(self) -> None:
+        """Do what fell due."""
+        tick = self.tick()
         for socket in self._cuts.turn(tick):
             socket.cut_is_due()
         for socket in self._deadlines.turn(tick):
@@ -70,6 +80,3 @@ class Sweep:
         for socket in self._pings.turn(tick):
             if socket.ping_is_due():
                 self._pings.add(socket, tick + self._ping_seconds)
-        self._is_turning = bool(self._pings or self._deadlines or self._cuts)
-        if self._is_turning:
-            self._loop.call_later(self._slot_seconds, self._turn)
