@@ -22,7 +22,7 @@ async def archive_chat(state: JobState) -> None:
     """Copy whatever waits, the oldest first; two of these share the work."""
     archiver = Archiver(state)
     _lag_seconds.set_function(archiver.lag_seconds)
-    await repeat("chat_archive", archiver.once, every_seconds=EVERY_SECONDS)
+    await repeat(state, "chat_archive", archiver.once, every_seconds=EVERY_SECONDS)
 
 
 class Archiver:

@@ -23,7 +23,7 @@ async def relay_room_events(state: JobState) -> None:
     async def once() -> bool:
         return await relay_once(state, publisher)
 
-    await repeat("chat_relay", once, every_seconds=EVERY_SECONDS)
+    await repeat(state, "chat_relay", once, every_seconds=EVERY_SECONDS)
 
 
 async def relay_once(state: JobState, publisher: Publisher) -> bool:

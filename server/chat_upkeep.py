@@ -13,7 +13,7 @@ async def tidy_chat(state: JobState) -> None:
     async def once() -> bool:
         return await tidy_once(state)
 
-    await repeat("chat_upkeep", once, every_seconds=EVERY_SECONDS)
+    await repeat(state, "chat_upkeep", once, every_seconds=EVERY_SECONDS)
 
 
 async def tidy_once(state: JobState) -> bool:

@@ -1,6 +1,7 @@
 """`python -m server jobs`: the background parts, each a coroutine under one task group."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import structlog
@@ -8,7 +9,7 @@ import structlog
 from chat.ending import end
 from chat.shards import open_shards
 from server.auth.sweep import sweep_sessions
-from server.background import JobState, Part
+from server.background import JobState, Part, Passes
 from server.broadcasts.reconciler import reconcile_broadcasts
 from server.broadcasts.reports import read_reports
 from server.broadcasts.sweeper import sweep_media
@@ -20,6 +21,7 @@ from server.db.schema import require_current
 from server.lifespan import open_redis
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
+from server.process.probes import loop_probe
 from server.process.shutdown import stop_event
 from server.settings import Settings
 
@@ -41,14 +43,16 @@ async def run_jobs(settings: Settings) -> None:
     configure_logs("jobs", settings.log_level)
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_event())
-        stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port))
+        passes = Passes()
+        probes = {"/livez": loop_probe(asyncio.get_running_loop()), "/readyz": lambda: passes.late(time.monotonic())}
+        stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port, probes))
         db = await stack.enter_async_context(open_pool(settings.database_url))
         async with db.acquire() as connection:
             await require_current(connection)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         shards = await stack.enter_async_context(open_shards(settings.chat_redis_url))
-        state = JobState(settings, db, redis, shards)
+        state = JobState(settings, db, redis, shards, passes)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         tasks = [group.create_task(_run(part, state)) for part in PARTS]
         _log.info("jobs_started", parts=len(tasks))

@@ -14,6 +14,7 @@ from media.store import MediaStore
 from server.process.environment import SettingsError
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
+from server.process.probes import loop_probe
 from server.process.shutdown import stop_event
 from transcoder.intake import Intake
 from transcoder.pool import Pool
@@ -28,7 +29,8 @@ async def work(settings: Settings) -> None:
     configure_logs("transcoder", settings.log_level)
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_event())
-        stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port))
+        probes = {"/livez": loop_probe(asyncio.get_running_loop())}
+        stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port, probes))
         redis = Redis.from_url(settings.redis_url, socket_timeout=3.0, socket_connect_timeout=1.0, protocol=3)
         stack.push_async_callback(redis.aclose)
         bench = Bench(settings, redis, MediaStore(settings.media_store), LiveWindows(redis), Pool(settings.cores))

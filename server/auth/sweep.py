@@ -15,4 +15,4 @@ async def sweep_sessions(state: JobState) -> None:
         async with state.db.acquire() as connection:
             return await forget_ended_sessions(connection) > 0
 
-    await repeat("sweep_sessions", once, every_seconds=EVERY_SECONDS)
+    await repeat(state, "sweep_sessions", once, every_seconds=EVERY_SECONDS)

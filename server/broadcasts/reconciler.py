@@ -57,7 +57,7 @@ async def reconcile_broadcasts(state: JobState) -> None:
                     await reconciler.once(connection)  # the lock goes back with the connection
             return False
 
-        await repeat("reconciler", lead, every_seconds=POLL_SECONDS)
+        await repeat(state, "reconciler", lead, every_seconds=POLL_SECONDS)
 
 
 class Reconciler:

@@ -62,7 +62,7 @@ async def read_reports(state: JobState) -> None:
         async def once() -> bool:
             return await apply_waiting(control)
 
-        await repeat("transcode_reports", once, every_seconds=0.1)
+        await repeat(state, "transcode_reports", once, every_seconds=0.1)
 
 
 async def apply_waiting(control: Control, block_ms: int = BLOCK_MS) -> bool:

@@ -43,7 +43,7 @@ async def sweep_media(state: JobState) -> None:
                 await sweeper.once(connection, time.time())
         return False
 
-    await repeat("sweeper", lead, every_seconds=EVERY_SECONDS)
+    await repeat(state, "sweeper", lead, every_seconds=EVERY_SECONDS)
 
 
 class Sweeper:
