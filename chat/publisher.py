@@ -113,12 +113,13 @@ class Publisher:
         allowance: Allowance | None = None,
         known: Position | None = None,
     ) -> "asyncio.Future[Published | Stale | Refusal]":
+        own = room_key(room_id, "")
         keys = [
-            room_key(room_id, "head"),
-            room_key(room_id, "log"),
+            f"{own}head",
+            f"{own}log",
             archive_key(partition(room_id)),
-            room_key(room_id, f"nonce:{member}:{nonce}"),
-            room_key(room_id, f"said:{member}"),
+            f"{own}nonce:{member}:{nonce}",
+            f"{own}said:{member}",
         ]
         arguments: list[str | bytes | int] = [
             _encoder.encode(event),
