@@ -25,6 +25,8 @@ REPEATABLE_SECONDS = 540.0
 """The server knows a nonce for ten minutes: what waited longer is never repeated, it could be said twice."""
 RENEW_BEFORE_SECONDS = 30
 """Say hello again so long before the token ends."""
+BAD_TOKEN = 4501
+"""The close code for a token, or a ticket, that does not stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class _Link:
     hello_id: int = 0
     join_id: int = 0
     greetings: int = 0
+    has_shown_ticket: bool = False
     greet_at: float | None = None
     join_at: float | None = None
 
@@ -124,6 +127,8 @@ class Conversation:
     _last_link: int = 0
     _last_id: int = 0
     _is_over: bool = False
+    _ticket: str | None = None
+    """What the last `welcome` gave us to come back with, so that a reconnect needs no token."""
     _lines: dict[str, _Line] = field(default_factory=dict)
 
     # -- what the shell tells --
@@ -134,7 +139,13 @@ class Conversation:
 
     def opened(self, number: int) -> list[Effect]:
         """The socket has shaken hands."""
-        return [Greet(number)] if self._link(number) else []
+        link = self._link(number)
+        if link is None:
+            return []
+        if self._ticket is None:
+            return [Greet(number)]
+        link.has_shown_ticket = True
+        return self._hello(link, {"ticket": self._ticket})
 
     def greet(self, number: int, token: str | None) -> list[Effect]:
         """Say hello as the token's account, or as a guest."""
@@ -142,11 +153,7 @@ class Conversation:
         if link is None:
             return []
         link.greetings += 1
-        link.hello_id = self._next_id()
-        hello: Frame = {"t": "hello", "id": link.hello_id, "client": self.client}
-        if token is not None and link.greetings <= GREETINGS_MAX:
-            hello["token"] = token
-        return [Transmit(number, hello)]
+        return self._hello(link, {"token": token} if token is not None and link.greetings <= GREETINGS_MAX else {})
 
     def greet_later(self, number: int, now: float) -> None:
         """Nobody can tell now who we are: ask again in a while."""
@@ -179,7 +186,9 @@ class Conversation:
                 self._attempts = 0
         else:
             self._next = None
-        if not may_come_back(code):
+        if code == BAD_TOKEN and link.has_shown_ticket and self._ticket is not None:
+            self._ticket = None  # its session has ended: the token may be of another one
+        elif not may_come_back(code):
             return self._stop(code, reason)
         if self._next is None and self._open_at is None:
             self._open_at = now + self._pause()
@@ -287,15 +296,21 @@ class Conversation:
 
     # -- greeting --
 
+    def _hello(self, link: _Link, who: Frame) -> list[Effect]:
+        link.hello_id = self._next_id()
+        return [Transmit(link.number, {"t": "hello", "id": link.hello_id, "client": self.client, **who})]
+
     def _welcomed(self, link: _Link, frame: Frame, now: float) -> list[Effect]:
         link.greetings = 0
+        self._ticket = frame.get("ticket")
         if (lasts := frame.get("expires_in_seconds")) is not None:
             link.greet_at = now + max(lasts - RENEW_BEFORE_SECONDS, 1)
         return [Show(frame), *([] if link.is_joined or link.is_joining else self._join(link, self.position))]
 
     def _hello_refused(self, link: _Link, frame: Frame, now: float) -> list[Effect]:
-        """The token expired on its way, or nobody can tell now whom it stands for."""
+        """Token or ticket expired on their way, or nobody can tell now whom they stand for."""
         if frame["code"] == "token_expired":
+            self._ticket = None
             return [Greet(link.number)]
         link.greetings = 0
         link.greet_at = now + self._after(frame)

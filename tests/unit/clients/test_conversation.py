@@ -1,6 +1,7 @@
 """What the scripted conversations leave out: greetings, limits, the end."""
 
 from clients.conversation import (
+    BAD_TOKEN,
     GREETINGS_MAX,
     SETUP_SECONDS,
     TRIES_MAX,
@@ -58,6 +59,34 @@ def test_an_expired_token_is_fetched_anew_and_then_we_are_a_guest() -> None:
         assert "token" in sent(talk.greet(1, "old"))[0]
         assert talk.received(1, {"t": "error", "id": number, "code": "token_expired"}, NOW) == [Greet(1)]
     assert "token" not in sent(talk.greet(1, "old"))[0]
+
+
+def test_a_reconnect_shows_the_ticket_and_the_token_where_that_is_over() -> None:
+    """The last welcome's ticket needs no token; refused, it is forgotten and the token asked for."""
+    talk = joined_conversation()
+    talk.received(1, {**WELCOME, "ticket": "t1"}, NOW)
+    talk.closed(1, 1006, "", NOW)
+    assert talk.tick(NOW + 20) == [Open(2)]
+    (hello,) = sent(talk.opened(2))
+    assert (hello["t"], hello["ticket"], "token" in hello) == ("hello", "t1", False)
+    assert talk.received(2, {"t": "error", "id": hello["id"], "code": "token_expired"}, NOW + 20) == [Greet(2)]
+    assert "ticket" not in sent(talk.greet(2, "token"))[0]
+    talk.closed(2, 1006, "", NOW + 21)
+    talk.tick(NOW + 40)
+    assert talk.opened(3) == [Greet(3)]
+
+
+def test_a_ticket_whose_session_ended_is_no_reason_to_stay_away() -> None:
+    """The token may be of another session; when that is refused too, it is over."""
+    talk = joined_conversation()
+    talk.received(1, {**WELCOME, "ticket": "t1"}, NOW)
+    talk.closed(1, 1006, "", NOW)
+    talk.tick(NOW + 20)
+    talk.opened(2)
+    assert not any(isinstance(effect, Stop) for effect in talk.closed(2, BAD_TOKEN, "", NOW + 20))
+    talk.tick(NOW + 40)
+    assert talk.opened(3) == [Greet(3)]
+    assert any(isinstance(effect, Stop) for effect in talk.closed(3, BAD_TOKEN, "", NOW + 40))
 
 
 def test_a_hello_that_nobody_can_judge_now_is_repeated() -> None:

@@ -28,23 +28,23 @@ class Page {
   }
 
   /** Answer the newest socket's hello and join. */
-  async welcome(socket: FakeSocket = this.world.socket): Promise<FakeSocket> {
+  async welcome(socket: FakeSocket = this.world.socket, ticket?: string): Promise<FakeSocket> {
     socket.accept();
     await this.world.settle();
     const hello = socket.last('hello');
-    socket.receive({ t: 'welcome', id: hello.id, session: 's', server_time_ms: 1, ping_seconds: 20, account: { id: 7, name: 'Anna' } });
+    socket.receive({ t: 'welcome', id: hello.id, session: 's', server_time_ms: 1, ping_seconds: 20, account: { id: 7, name: 'Anna' }, ticket });
     return socket;
   }
 
-  async join(socket: FakeSocket = this.world.socket): Promise<FakeSocket> {
-    await this.welcome(socket);
+  async join(socket: FakeSocket = this.world.socket, ticket?: string): Promise<FakeSocket> {
+    await this.welcome(socket, ticket);
     socket.receive({ t: 'joined', id: socket.last('join').id, room: ROOM, epoch: 'e', offset: 5, events: [] });
     return socket;
   }
 
-  async start(): Promise<FakeSocket> {
+  async start(ticket?: string): Promise<FakeSocket> {
     this.connection.start();
-    return this.join();
+    return this.join(this.world.socket, ticket);
   }
 }
 
@@ -107,6 +107,38 @@ describe('coming back', () => {
     const second = await page.welcome();
     expect(second).not.toBe(first);
     expect(second.last('join')).toMatchObject({ epoch: 'e', offset: 41 });
+  });
+
+  it('comes back with its ticket, and with the token where that no longer stands', async () => {
+    const page = new Page();
+    (await page.start('ticket-1')).fail(1006);
+    await page.world.pass(10_000);
+    const second = page.world.socket;
+    second.accept();
+    await page.world.settle();
+    expect(second.last('hello')).toMatchObject({ ticket: 'ticket-1' });
+    expect(second.last('hello').token).toBeUndefined();
+    second.receive({ t: 'error', id: second.last('hello').id, code: 'token_expired', message: '' });
+    await page.world.settle();
+    expect(second.last('hello')).toMatchObject({ token: 'token-1' });
+    expect(second.last('hello').ticket).toBeUndefined();
+    expect(page.world.renewed).toBe(0);
+  });
+
+  it('says the token after its ticket was refused for good, and shows none for somebody else', async () => {
+    const page = new Page();
+    (await page.start('ticket-1')).fail(4501);
+    await page.world.pass(10_000);
+    const second = await page.join();
+    expect(second.last('hello').token).toBe('token-1');
+    expect(page.world.renewed).toBe(0);
+    const third = new Page();
+    await third.start('ticket-1');
+    third.connection.changeWho();
+    await third.world.pass(0);
+    third.world.socket.accept();
+    await third.world.settle();
+    expect(third.world.socket.last('hello').ticket).toBeUndefined();
   });
 
   it.each([

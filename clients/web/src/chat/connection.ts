@@ -6,7 +6,7 @@
 
 import { backoffMs, closingOf, type Closing } from './closing';
 import { Link, type Position, type Surroundings } from './link';
-import type { Refused, ServerFrame } from './wire';
+import type { Refused, ServerFrame, Welcome } from './wire';
 
 export type Status =
   | { kind: 'connecting' }
@@ -49,6 +49,8 @@ export class ChatConnection {
   private isRunning = false;
   private isRejoining = false;
   private hasRenewed = false;
+  /** What the last welcome gave whoever is here; the next link shows it instead of a token. */
+  private ticket: string | null = null;
   private cancelOpening: (() => void) | null = null;
   private readonly unsettled = new Map<string, Unsettled>();
   private readonly repeats = new Set<() => void>();
@@ -96,6 +98,7 @@ export class ChatConnection {
   /** Somebody else is here now: a new link speaks for them, the old one stays until it has joined. */
   changeWho(): void {
     this.hasRenewed = false;
+    this.ticket = null;
     this.giveBack(); // never said again in another's name
     if (!this.isRunning) this.start();
     else this.handOver(0);
@@ -129,8 +132,9 @@ export class ChatConnection {
     if (this.active === null) this.listener.status({ kind: 'connecting' });
     try {
       this.next = new Link(this.room, this.around, {
+        ticket: () => this.ticket,
         position: () => this.listener.position(),
-        welcomed: (link, welcome) => (link === this.next || link === this.active) && this.listener.receive(welcome),
+        welcomed: (link, welcome) => this.onWelcome(link, welcome),
         frame: (link, frame) => this.onFrame(link, frame),
         refused: () => this.giveUp('no_room'),
         closed: (link, code) => void this.onClosed(link, code),
@@ -138,6 +142,12 @@ export class ChatConnection {
     } catch {
       this.retry();
     }
+  }
+
+  private onWelcome(link: Link, welcome: Welcome): void {
+    if (link !== this.next && link !== this.active) return;
+    this.ticket = welcome.ticket;
+    this.listener.receive(welcome);
   }
 
   private onFrame(link: Link, frame: ServerFrame): void {
@@ -211,7 +221,10 @@ export class ChatConnection {
       if (this.around.now() - link.openedAt >= STEADY_MS) this.attempts = 0;
     } else this.next = null;
     const closing = closingOf(code);
-    if (closing === 'renew_token' && !this.hasRenewed) {
+    if (closing === 'renew_token' && this.ticket !== null) {
+      this.ticket = null; // its session has ended: the token may be of another one
+      if (this.isRunning) this.retry();
+    } else if (closing === 'renew_token' && !this.hasRenewed) {
       this.hasRenewed = true;
       const token = await this.around.token().catch(() => null);
       if (token !== null) await this.around.renew(token).catch(() => null);

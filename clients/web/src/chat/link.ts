@@ -32,6 +32,8 @@ export interface Position {
 }
 
 export interface LinkEvents {
+  /** What the last welcome gave us to come back with; it saves a token, and the server a signature. */
+  ticket: () => string | null;
   position: () => Position | null;
   welcomed: (link: Link, welcome: Welcome) => void;
   frame: (link: Link, frame: ServerFrame) => void;
@@ -57,6 +59,7 @@ export class Link {
   private joinId = 0;
   private greetings = 0;
   private token: string | null = null;
+  private ticket: string | null = null;
   private pingMs = PING_SECONDS * 1000;
   private heardAt: number;
   private cancels: (() => void)[] = [];
@@ -95,6 +98,7 @@ export class Link {
 
   /** Say hello with the newest token; again whenever it was renewed. */
   async greet(): Promise<void> {
+    this.ticket = null;
     try {
       this.token = await this.around.token();
     } catch {
@@ -132,14 +136,17 @@ export class Link {
       return;
     }
     this.encoding = agreed;
-    void this.greet();
+    this.ticket = this.events.ticket();
+    if (this.ticket === null) void this.greet();
+    else this.hello();
   }
 
   private hello(): void {
     this.greetings += 1;
     this.helloId = this.nextId();
     const token = this.token === null ? {} : { token: this.token };
-    this.send({ t: 'hello', id: this.helloId, client: 'leams-web', ...token });
+    const who = this.ticket === null ? token : { ticket: this.ticket };
+    this.send({ t: 'hello', id: this.helloId, client: 'leams-web', ...who });
   }
 
   private onMessage(data: unknown): void {
@@ -178,6 +185,10 @@ export class Link {
 
   /** The token had expired on the way; a few times at most, then as a guest. */
   private async onHelloRefused(): Promise<void> {
+    if (this.ticket !== null) {
+      await this.greet();
+      return;
+    }
     try {
       this.token = this.token === null || this.greetings >= GREETINGS_MAX ? null : await this.around.renew(this.token);
     } catch {
