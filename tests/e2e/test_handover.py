@@ -1,4 +1,4 @@
-"""A rolling deploy under an open page: it keeps its old socket until the new one has joined; each line is shown once."""
+"""A rolling deploy under an open page: it keeps its old socket until the new one has joined."""
 
 import asyncio
 import os
