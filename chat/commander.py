@@ -4,6 +4,7 @@ The cached rules refuse fast; what is committed was judged by the database's own
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -38,6 +39,9 @@ ACQUIRE_SECONDS = 1.0
 ANNOUNCE_SECONDS = 0.8
 """How long the sender waits for what is already committed to stand in the log."""
 
+READ_EVENTS = 100
+"""Of a room's log at once."""
+
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
@@ -69,14 +73,16 @@ class Commander:
             return Done(commands.help_text(command.command, lambda who: may_give(person, who)))
         return await self._commit(Ordered(rules.room_id, by.id, entry, command, nonce))
 
-    async def _read_log(self, room_id: int) -> list[Event]:
-        key = room_key(room_id, "log")
-        entries = await self._shards.call(key, "XREVRANGE", key, "+", "-", decode=read_entries)
-        events = []
-        for _, fields in entries:
-            with suppress(msgspec.DecodeError):  # of a newer version of ours: no line that we know
-                events.append(_event_in.decode(fields[b"e"]))
-        return events
+    async def _read_log(self, room_id: int) -> AsyncIterator[Event]:
+        """Newest first, in batches: what moderators look for was mostly said a moment ago."""
+        key, end = room_key(room_id, "log"), "+"
+        while entries := await self._shards.call(
+            key, "XREVRANGE", key, end, "-", "COUNT", READ_EVENTS, decode=read_entries
+        ):
+            for _, fields in entries:
+                with suppress(msgspec.DecodeError):  # of a newer version of ours: no line that we know
+                    yield _event_in.decode(fields[b"e"])
+            end = f"({entries[-1][0].decode()}"
 
     async def _commit(self, ordered: Ordered) -> CommandResult:
         async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:

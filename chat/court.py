@@ -4,7 +4,7 @@ All that is judged here are the database's rows and the room's log, whatever the
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 else:
     Connection = asyncpg.Connection
 
-ReadLog = Callable[[int], Awaitable[list[Event]]]
-"""A room's log as Redis has it, the newest event first."""
+ReadLog = Callable[[int], AsyncIterator[Event]]
+"""A room's log as Redis has it, the newest event first; read no further than it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +142,22 @@ class _Court:
         The lock keeps new removals out.  Those of before stand in the outbox until they stand in the log, so the outbox
         is read first; what stands in both counts by its place in the log.
         """
-        waiting = await waiting_events(self.connection, self.room)
-        log = await self.read_log(self.room)
-        told = set(log)
-        moderation = Moderation()
-        for event in waiting:
-            if event not in told:
-                moderation.passes(event)
-        for event in log:
-            stands = moderation.passes(event)
-            if isinstance(event, Line) and event.id == message_id:
-                return event if stands else None
+        untold = set(await waiting_events(self.connection, self.room))
+        moderation, found = Moderation(), None
+        async for event in self.read_log(self.room):
+            untold.discard(event)
+            if found is None:
+                stands = moderation.passes(event)
+                if isinstance(event, Line) and event.id == message_id:
+                    if not stands:
+                        return None
+                    found = event
+            if found is not None and not untold:
+                return found
+        if found is not None:
+            return None if any(event.removal and event.removal.hits(found) for event in untold) else found
+        for event in untold:
+            moderation.passes(event)
         return await archived_line(self.connection, self.room, message_id, moderation)
 
 
