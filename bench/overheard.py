@@ -20,6 +20,7 @@ def subject(line: str) -> str:
 def purpose(line: str) -> str | None:
     """What a line of MONITOR was for: `publish`, `beat`, `probe`, `room` or `other`; None: no client's command.
 
+    A `probe` is also the regular look at the positions of all open rooms, which costs the same without a storm.
     Source: redis.io/commands/monitor; what a script does is told as coming from `lua`.
     """
     match = _LINE.match(line)
@@ -30,7 +31,8 @@ def purpose(line: str) -> str | None:
         return "publish"
     if any(word.endswith(":presence") for word in words) and not any(word.endswith(":log") for word in words):
         return "beat"
-    if any(word.startswith("leams:") and ":probe:" in word for word in words):
+    keys = [word for word in words if word.startswith("leams:")]
+    if any(":probe:" in key for key in keys) or (words[0] == "HMGET" and all(key.endswith(":head") for key in keys)):
         return "probe"
     return "room" if any(word.startswith("leams:{p") and ":room:" in word for word in words) else "other"
 

@@ -117,15 +117,17 @@ static void take_event(struct link *link, const char *text, const char *end)
 	int epoch = read_epoch(text, end, link->epoch, &epoch_hint);
 	const char *place = FIND(text, end, KEY_OFFSET, &offset_hint);
 	int64_t offset = place == NULL ? -1 : read_number(place);
-	if (epoch != link->epoch)
+	const char *said = FIND(text, end, KEY_TEXT, &text_hint);
+	int number = said == NULL ? -1 : read_marked_text(said, end);
+	if (epoch != link->epoch || (offset <= link->offset && number >= 0 && !has_seen(seat, number)))
 		figures.disorder++;
 	else if (offset <= link->offset)
 		figures.twice++;
-	else if (offset != link->offset + 1)
+	else
 		figures.gaps += offset - link->offset - 1;
+	if (epoch != link->epoch || offset > link->offset)
+		link->offset = offset;
 	link->epoch = epoch;
-	link->offset = offset;
-	const char *said = FIND(text, end, KEY_TEXT, &text_hint);
 	if (said != NULL) {
 		figures.deliveries++;
 		figures.delivered_bytes += (uint64_t)(end - text);
@@ -136,7 +138,6 @@ static void take_event(struct link *link, const char *text, const char *end)
 	}
 	seat->epoch = epoch;
 	seat->offset = offset;
-	int number = said == NULL ? -1 : read_marked_text(said, end);
 	if (number >= 0)
 		deliver(seat, number, DELIVERED_LIVE, epoch, offset);
 }

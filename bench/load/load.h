@@ -113,6 +113,7 @@ void settle_message(int number, enum message_state state, int epoch, int64_t off
 int epoch_number(const char *name, size_t size);
 const char *epoch_name(int epoch);
 enum delivery { DELIVERED_LIVE, DELIVERED_RECOVERED, DELIVERED_BACKFILL };
+bool has_seen(const struct seat *seat, int number);
 void deliver(struct seat *seat, int number, enum delivery delivery, int epoch, int64_t offset);
 extern int measured_from; /* earlier messages are the warm-up: their latency is left out */
 struct losses count_losses(int from, int to);

@@ -106,7 +106,7 @@ static bool mark_seen(struct seat *seat, int number)
 	return is_new;
 }
 
-static bool has_seen(const struct seat *seat, int number)
+bool has_seen(const struct seat *seat, int number)
 {
 	return number / 64 < seat->seen_words && seat->seen[number / 64] >> (number % 64) & 1;
 }

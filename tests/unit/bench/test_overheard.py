@@ -15,6 +15,7 @@ AT = "+1700000000.123456 "
         ('[0 127.0.0.1:5] "EVALSHA" "ab" "2" "leams:{p1}:room:7:log" "leams:{p1}:room:7:presence"', "room"),
         ('[0 127.0.0.1:5] "SSUBSCRIBE" "leams:{p1}:room:7:log" "leams:{p1}:room:7:side"', "room"),
         ('[0 127.0.0.1:5] "SPUBLISH" "leams:{p3}:probe:web-1" "17"', "probe"),
+        ('[0 127.0.0.1:5] "HMGET" "leams:{p1}:room:7:head" "epoch" "offset" "version"', "probe"),
         ('[0 127.0.0.1:5] "PING"', "other"),
         ('[0 127.0.0.1:5] "SET" "leams:transcode:jobs" "a \\"quoted\\" leams:{p1}:room:7:archive"', "publish"),
         ('[0 lua] "XADD" "leams:{p1}:room:7:log" "1-0"', None),
