@@ -1,6 +1,7 @@
 """The chat's own connections to Redis: order, company, deadlines, and what is never repeated."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -149,6 +150,33 @@ async def test_a_server_that_is_away_is_told_at_once_and_found_again(service_fol
             async with open_shards(f"redis://:wrong@127.0.0.1:{port}") as refused:
                 with pytest.raises(ConnectionError):
                     await refused.ping()
+
+
+async def test_over_tls_the_server_is_known_by_its_certificate(service_folder: Path) -> None:
+    """Trusted by the authority that the address names, refused by the machine's own list."""
+    folder = service_folder / "tls-redis"
+    folder.mkdir()
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    making = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    making += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=leams"]
+    making += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    await asyncio.to_thread(subprocess.run, making, check=True, capture_output=True)
+    for path in (folder, certificate, key):
+        give_to_user(path)
+    port = free_port()
+    command = [*redis_command(folder, 0, durable=False), "--tls-port", str(port), "--tls-auth-clients", "no"]
+    command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)]
+    address = f"rediss://127.0.0.1:{port}"
+    with running(command, folder / "redis.log", lambda: listens(port), drop_root=True):
+        async with open_shards(f"{address}?ssl_ca_certs={certificate}") as shards:
+            big = b"x" * 1_000_000
+            await shards.call("k", "SET", "k", big)
+            assert await shards.call("k", "GET", "k") == big
+        async with open_shards(f"{address}?ssl_cert_reqs=none") as shards:
+            await shards.ping()
+        async with open_shards(address) as shards:
+            with pytest.raises(ConnectionError):
+                await shards.ping()
 
 
 async def test_a_forgotten_script_is_brought_again(redis: Redis, redis_url: str) -> None:
