@@ -304,17 +304,16 @@ class Hub:
         if said.cancelled() or said.exception() is not None:
             return  # whoever waits for it answers
         result = said.result()
-        if isinstance(result, Published) and not result.is_repeat:
+        if isinstance(result, Published) and not result.is_repeat and room.lacks(result.position):
             self._feed(room, result.position, Heard(message, _event_out.encode(message)))
 
     # -- following the log --
 
     def _hear(self, room: LiveRoom, data: bytes) -> None:
         epoch, offset, event = data.split(b":", 2)
-        position = room.sequencer.position
-        if position is not None and position.epoch.encode() == epoch and int(offset) <= position.offset:
-            return  # the echo of our own
-        self._feed(room, Position(epoch.decode(), int(offset)), _read_event(event))
+        at = Position(epoch.decode(), int(offset))
+        if room.lacks(at):
+            self._feed(room, at, _read_event(event))
 
     def _feed(self, room: LiveRoom, at: Position, heard: Heard | None) -> None:
         self._perform(room, room.sequencer.feed(at.epoch, at.offset, heard))

@@ -85,6 +85,11 @@ class LiveRoom:
         position = self.sequencer.position
         return Position("", 0) if position is None else position
 
+    def lacks(self, position: Position) -> bool:
+        """Was what stands there not delivered yet?  Reply and echo bring everything of our own twice."""
+        here = self.sequencer.position
+        return here is None or position.epoch != here.epoch or position.offset > here.offset
+
     def remember(self, logged: Logged) -> None:
         """Append a delivered event."""
         if len(self.ring) == self.ring.maxlen:

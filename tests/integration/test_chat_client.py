@@ -110,6 +110,33 @@ async def test_a_drained_process_is_left_without_a_gap(pair: Pair, owner: Accoun
             assert one.disconnected == 0
 
 
+async def test_all_processes_are_replaced_one_after_the_other(
+    pair: Pair, owner: Account, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """A whole deploy under load, members on both: nobody is disconnected, every line is shown once, in order."""
+    said: list[str] = []
+    async with Balancer(pair[0].port, pair[1].port) as balancer, AsyncExitStack() as stack:
+        chat, first = await in_room(stack, balancer, owner)
+        balancer.targets.reverse()
+        _, second = await in_room(stack, balancer, owner)
+        enough = asyncio.Event()
+        talking = asyncio.create_task(talk(chat, said, enough))
+        stack.callback(talking.cancel)
+        for old in pair:
+            starting = web_process(database_url, redis_url, tmp_path)
+            new = await asyncio.to_thread(stack.enter_context, starting)
+            balancer.targets = [new.port, *(port for port in balancer.targets if port != old.port)]
+            old.process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(old.process.wait, 15)
+        more = len(said) + 3
+        await eventually(lambda: _reached(said, more), "talk on the new processes")
+        enough.set()
+        await talking
+        for screen in (first, second):
+            await eventually(lambda one=screen: one.shows(said), "every line, once and in order")  # type: ignore[misc]
+            assert (screen.disconnected, screen.joins) == (0, 2)
+
+
 async def test_a_killed_process_costs_nothing_but_a_moment(pair: Pair, owner: Account) -> None:
     """Kill -9: what was on its way is said again under its nonce; every line is shown once, in order."""
     said: list[str] = []

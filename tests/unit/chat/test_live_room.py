@@ -106,6 +106,14 @@ def test_a_room_that_never_started_stands_nowhere() -> None:
     assert room.totals == Counts()
 
 
+def test_what_was_delivered_is_not_lacking() -> None:
+    """Whatever of the log comes the second time; a room that never started, or another epoch, has none of it."""
+    room = _room([_said(1), _said(2)], first=11)
+    assert [room.lacks(Position(EPOCH, offset)) for offset in (11, 12, 13)] == [False, False, True]
+    assert room.lacks(Position("other", 1))
+    assert LiveRoom(RoomRules(room_id=5, owner_id=1)).lacks(Position(EPOCH, 1))
+
+
 def test_pages_from_the_ring_say_where_to_go_on() -> None:
     """What the ring has of a page, with later moderation known, and the place at which the archive takes over."""
     room = _room([_said(1), _said(2), _said(3), Deleted(4, "m2", MODERATOR), _said(5)], first=11)
