@@ -305,7 +305,7 @@ class SocketProtocol(asyncio.Protocol):
             self._hear_again()
 
     def _hear_again(self) -> None:
-        """Read on, in a turn of its own: what waited may be much."""
+        """Read on; what waited, in a turn of its own, for it may be much."""
         if not self._transport.is_reading():
             self._transport.resume_reading()
         asyncio.get_running_loop().call_soon(self._read)
@@ -378,6 +378,7 @@ class SocketProtocol(asyncio.Protocol):
         if not self._is_closed:
             self.write(close_frame(code, reason))
             self._finish()
+            self._hear_again()
 
     def shutdown(self) -> None:
         """The server goes; who converses was told before."""
@@ -402,7 +403,6 @@ class SocketProtocol(asyncio.Protocol):
         self._shut()
         asyncio.get_running_loop().call_soon(self._conversation.lost)
         self._sockets.sweep.cut(self, CLOSE_SECONDS)
-        self._hear_again()
 
     def _shut(self) -> None:
         self._is_closed = True
