@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from chat.history import Moderation, visible
-from chat.live_room import RECOVER_EVENTS, LiveRoom
+from chat.live_room import RECOVER_EVENTS, Heard, LiveRoom
 from chat.presence import Counts
 from chat.publisher import LOG_EVENTS
 from chat.room import Position, RoomRules, Sanction
@@ -227,8 +227,9 @@ def test_a_pin_of_a_removed_line_is_told_to_nobody() -> None:
     assert [logged.event for logged in room.backfill()] == [_said(1)], "a pin is no line"
     removed = Deleted(3, "m1", MODERATOR)
     room.remember(Logged(3, removed))
-    room.sequencer.feed(EPOCH, 3, removed)
-    assert room.board.pinned is None
+    room.sequencer.feed(EPOCH, 3, Heard(removed, b""))
+    board = room.board
+    assert board.pinned is None
     assert room.missed_since(Position(EPOCH, 1)) == [Logged(3, removed)]
 
 
