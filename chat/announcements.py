@@ -40,18 +40,24 @@ class Announcement:
         return f"outbox:{self.id}"
 
 
+# One statement: the sooner the lock is free again, the sooner everybody sees what happened.
+_ADD = """
+WITH rules AS (UPDATE room_rules SET version = version + 1 WHERE channel_id = $1 AND $3 RETURNING version)
+INSERT INTO room_outbox (channel_id, event, version, nonce)
+VALUES ($1, $2::text::jsonb, (SELECT version FROM rules), $4) RETURNING id, version
+"""
+
+
 async def add_announcement(
-    connection: Connection, channel_id: int, event: Event, *, version: int | None, nonce: str | None
+    connection: Connection, channel_id: int, event: Event, *, changes_rules: bool, nonce: str
 ) -> Announcement:
-    """Write the row in the transaction of its cause; the caller holds the room's `room_rules` row."""
-    outbox_id = await connection.fetchval(
-        "INSERT INTO room_outbox (channel_id, event, version, nonce) VALUES ($1, $2::text::jsonb, $3, $4) RETURNING id",
-        channel_id,
-        msgspec.json.encode(event).decode(),
-        version,
-        nonce,
-    )
-    return Announcement(outbox_id, event, version)
+    """Write the row in the transaction of its cause, and count the change of the rules.
+
+    The caller holds the room's `room_rules` row.
+    """
+    row = await connection.fetchrow(_ADD, channel_id, msgspec.json.encode(event).decode(), changes_rules, nonce)
+    assert row is not None  # noqa: S101  # it was inserted
+    return Announcement(row["id"], event, row["version"])
 
 
 async def announcement_by_nonce(connection: Connection, channel_id: int, nonce: str) -> Announcement | None:

@@ -81,8 +81,7 @@ async def carry_out(connection: Connection, read_log: ReadLog, ordered: Ordered)
     if is_pin_changed:
         await sanctions.set_pinned(connection, room, pinned)
     changes_rules = outcome.event.changes_rules or is_pin_changed
-    version = await sanctions.next_version(connection, room) if changes_rules else None
-    return await add_announcement(connection, room, outcome.event, version=version, nonce=nonce)
+    return await add_announcement(connection, room, outcome.event, changes_rules=changes_rules, nonce=nonce)
 
 
 def _judge_actor(hearing: Hearing, entry: Entry) -> Refusal | None:

@@ -147,43 +147,27 @@ async def lock_room(connection: Connection, channel_id: int) -> Lock | None:
     return Lock(row["at"], Board(Modes(row["slow_seconds"], row["followers_only_seconds"]), _pinned(row)))
 
 
-async def next_version(connection: Connection, channel_id: int) -> int:
-    """Count one change of the room's rules."""
-    version: int = await connection.fetchval(
-        "UPDATE room_rules SET version = version + 1 WHERE channel_id = $1 RETURNING version", channel_id
-    )
-    return version
+_LIFT = f"""
+UPDATE sanctions SET lifted_at = now(), lifted_by = $3 WHERE channel_id = $1 AND account_id = $2 AND {_ACTIVE}
+"""  # noqa: S608  # a constant of ours
+
+_SILENCE = f"""
+WITH lifted AS ({_LIFT})
+INSERT INTO sanctions (channel_id, account_id, kind, reason, created_by, until)
+VALUES ($1, $2, CASE WHEN $5::timestamptz IS NULL THEN 'ban' ELSE 'timeout' END, $4, $3, $5)
+"""  # noqa: S608  # as above
 
 
 async def set_sanction(
     connection: Connection, channel_id: int, account_id: int, *, by: int, until: datetime | None, reason: str
 ) -> None:
     """A timeout until then, or a ban (None), instead of whatever was active."""
-    await lift_sanctions(connection, channel_id, account_id, by=by)
-    await connection.execute(
-        """
-        INSERT INTO sanctions (channel_id, account_id, kind, reason, created_by, until)
-        VALUES ($1, $2, CASE WHEN $3::timestamptz IS NULL THEN 'ban' ELSE 'timeout' END, $4, $5, $3)
-        """,
-        channel_id,
-        account_id,
-        until,
-        reason,
-        by,
-    )
+    await connection.execute(_SILENCE, channel_id, account_id, by, reason, until)
 
 
 async def lift_sanctions(connection: Connection, channel_id: int, account_id: int, *, by: int) -> None:
     """End what is active; the rows stay, with who lifted them and when."""
-    await connection.execute(
-        f"""
-        UPDATE sanctions SET lifted_at = now(), lifted_by = $3
-        WHERE channel_id = $1 AND account_id = $2 AND {_ACTIVE}
-        """,  # noqa: S608  # a constant of ours
-        channel_id,
-        account_id,
-        by,
-    )
+    await connection.execute(_LIFT, channel_id, account_id, by)
 
 
 async def close_ended(connection: Connection, limit: int) -> int:
