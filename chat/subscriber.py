@@ -102,7 +102,7 @@ class Subscriber:
     def release(self, names: Iterable[bytes]) -> dict[bytes, Ack]:
         """Stop listening; Redis is told some time after.  What was listened to, with its acknowledgement."""
         released = {name: ack for name in names if (ack := self._wanted.pop(name, None)) is not None}
-        self._missing.difference_update(released)
+        self._no_longer_missing(released)
         return released
 
     def _ask(self, name: bytes) -> None:
@@ -152,7 +152,7 @@ class Subscriber:
             self._acknowledged(name)
         elif name in self._leaving:
             self._leaving.discard(name)
-        elif name in self._wanted:  # its slot has left this node
+        else:  # its slot has left this node
             self._standing.discard(name)
             self._shards.refresh()
 
@@ -161,9 +161,12 @@ class Subscriber:
         ack = self._wanted.get(name)
         if ack is not None and not ack.done():
             ack.set_result(None)
-        if name in self._missing:
-            self._missing.discard(name)
-            if not self._missing:
+        self._no_longer_missing((name,))
+
+    def _no_longer_missing(self, names: Iterable[bytes]) -> None:
+        if self._missing:
+            self._missing.difference_update(names)
+            if not self._missing and self._wire is not None:
                 self._on_whole(self)
 
     # -- the connection --
@@ -171,17 +174,17 @@ class Subscriber:
     async def run(self) -> None:
         """Hold the connection until cancelled."""
         while True:
-            was_whole = False
+            has_stood = False
             try:
                 wire = await open_wire(self._endpoint)
-                was_whole = True
+                has_stood = True
                 await self._hold(wire)
             except (RedisError, OSError, DeafError) as error:
                 _log.warning("chat_bus_lost", at=self._endpoint.name, error=type(error).__name__)
                 self._shards.refresh()
             except Exception:  # noqa: BLE001  # the top of a task; a fresh connection is the best answer to a fault too
                 _log.exception("chat_bus_failed")
-            await asyncio.sleep(random.uniform(0, 0.05 if was_whole else RETRY_SECONDS))  # noqa: S311  # jitter
+            await asyncio.sleep(random.uniform(0, 0.05 if has_stood else RETRY_SECONDS))  # noqa: S311  # jitter
 
     async def _hold(self, wire: Wire) -> None:
         wire.on_reply = self._take
@@ -200,10 +203,11 @@ class Subscriber:
     def _begin(self, wire: Wire) -> None:
         self._standing.clear()
         self._leaving.clear()
-        self._unasked.clear()
+        self._missing.clear()
         self._idle.clear()
         self._unheard = 0
         self._move_probe()
+        self._unasked.clear()
         for name, ack in self._wanted.items():
             if ack.done():
                 self._wanted[name] = self._loop.create_future()
