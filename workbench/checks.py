@@ -36,6 +36,11 @@ CHECKS = (
     Check("web-test", ["npm", "run", "--silent", "test"], WEB),
     # Most of these wait for a server, not for a core: three at once take a third of the time on two cores.
     Check("test", ["pytest", "-q", "-n", "3", "--dist", "worksteal", *ONCE_MORE, "tests/unit", "tests/integration"]),
+    Check(
+        "test-asgi",  # the chat once more, over plain ASGI: what carries it where our transport doesn't fit
+        ["env", "LEAMS_CHAT_TRANSPORT=asgi", "pytest", "-q", "-n", "3", "--dist", "worksteal", *ONCE_MORE]
+        + ["tests/integration", "-k", "test_chat_"],
+    ),
     Check("e2e", ["pytest", "-q", *ONCE_MORE, "tests/e2e"]),
 )
 
