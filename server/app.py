@@ -20,6 +20,7 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
     """The web application; tests may bring their own lifespan."""
     return Starlette(
         routes=[
+            *chat_ws.routes,  # first: routes are tried one after the other, and a storm of sockets tries them most
             *health.routes,
             *auth.routes,
             *accounts.routes,
@@ -29,7 +30,6 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
             *admin.routes,
             *playback.routes,
             *rtmp_hooks.routes,
-            *chat_ws.routes,
         ],
         middleware=[Middleware(ExchangeMiddleware)],
         exception_handlers=HANDLERS,

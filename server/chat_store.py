@@ -28,7 +28,7 @@ ACQUIRE_SECONDS = 1.0
 """A request on a socket waits no longer for a database connection: it learns that the chat can't take it now."""
 LOOK_UP_SECONDS = 1.0
 """Nor for the whole answer to its hello."""
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.02
 """Hellos that come within so long after a query share the next one; a lone hello waits for nobody."""
 TICKET_PURPOSE = "chat reconnect ticket"
 

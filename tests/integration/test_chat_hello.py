@@ -78,7 +78,7 @@ async def test_a_storm_of_hellos_asks_once(counting: CountingPool, people: Peopl
 
 
 async def test_who_comes_right_after_waits_for_the_next_query(counting: CountingPool, people: People) -> None:
-    """Within ten milliseconds of one query the others gather for the next."""
+    """Within 20 ms of one query the others gather for the next."""
     look_ups = LookUps(cast("Pool", counting))
     accounts = [await people.join() for _ in range(3)]
     await look_ups.ask(claims_of(accounts[0]))
