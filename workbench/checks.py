@@ -26,6 +26,9 @@ class Check:
 # keeps such a miss from hiding what a change broke; a test that is seen there again and again is mended.
 ONCE_MORE = ("--reruns", "1")
 
+# Most tests wait for a server, not for a core: three at once take a third of the time on two cores.
+PYTEST = ("pytest", "-q", "-n", "3", "--dist", "worksteal", *ONCE_MORE)
+
 CHECKS = (
     Check("format", ["ruff", "format", "--check", "."]),
     Check("lint", ["ruff", "check", "."]),
@@ -34,13 +37,9 @@ CHECKS = (
     Check("web-lint", ["npm", "run", "--silent", "lint"], WEB),
     Check("web-types", ["npm", "run", "--silent", "typecheck"], WEB),
     Check("web-test", ["npm", "run", "--silent", "test"], WEB),
-    # Most of these wait for a server, not for a core: three at once take a third of the time on two cores.
-    Check("test", ["pytest", "-q", "-n", "3", "--dist", "worksteal", *ONCE_MORE, "tests/unit", "tests/integration"]),
-    Check(
-        "test-asgi",  # the chat once more, over plain ASGI: what carries it where our transport doesn't fit
-        ["env", "LEAMS_CHAT_TRANSPORT=asgi", "pytest", "-q", "-n", "3", "--dist", "worksteal", *ONCE_MORE]
-        + ["tests/integration", "-k", "test_chat_"],
-    ),
+    Check("test", [*PYTEST, "tests/unit", "tests/integration"]),
+    # The chat once more, over plain ASGI: what carries it where our transport doesn't fit.
+    Check("test-asgi", ["env", "LEAMS_CHAT_TRANSPORT=asgi", *PYTEST, "tests/integration", "-k", "test_chat_"]),
     Check("e2e", ["pytest", "-q", *ONCE_MORE, "tests/e2e"]),
 )
 
