@@ -71,6 +71,18 @@ def kb_per_member(program: Path, contender: Contender, members: int) -> tuple[fl
     return kilobytes, step
 
 
+def kb_beyond_a_third(program: Path, contender: Contender, members: int) -> float:
+    """The growth for each member after the first third.
+
+    A start leaves free memory behind that the first thousands fill, so that they look cheaper than those after them.
+    """
+    taken = []
+    for count in (members // 3, members):
+        with seated(program, contender.crowd(count, 1)):
+            taken.append(steady_pss_bytes(contender.pid))
+    return (taken[1] - taken[0]) / (members - members // 3) / 1024
+
+
 def broadcast_over_two(program: Path, contender: Contender, tokens: list[Path], members: int) -> tuple[int, float]:
     """Half of the members on each of two web processes; deliveries of one message, and the slowest in ms."""
     half = members // 2
@@ -108,8 +120,11 @@ def main() -> int:
                 cost, _ = kb_per_member(program, contender, others)
             figures[f"memory_{contender.name}"] = Figure(round(cost, 2), "KiB/member")
         with leams_process("leams", backing, folder, rooms, tokens, SERVER_CORES) as ours:
+            later_cost = kb_beyond_a_third(program, ours, one)
+        with leams_process("leams", backing, folder, rooms, tokens, SERVER_CORES) as ours:
             cost, step = kb_per_member(program, ours, one)
         figures["memory_leams"] = Figure(round(cost, 2), "KiB/member", 5.0, figures["memory_nchan"].value)
+        figures["memory_leams_beyond_a_third"] = Figure(round(later_cost, 2), "KiB/member", 5.0)
         figures["lost_of_one_process"] = Figure(one * step.said - step.expected + step.lost, "deliveries", 0)
         figures["one_process_p99"] = Figure(round(step.latency_ms.p99, 1), "ms")
         lines = tokens.read_text().splitlines(keepends=True)
