@@ -119,7 +119,7 @@ def web_processes(
     """So many web processes, all on the same cores; `environment` holds further settings."""
     with ExitStack() as stack:
         webs = [
-            stack.enter_context(web_process(backing.database_url, backing.redis_url, folder, **environment))
+            stack.enter_context(web_process(backing.database_url, backing.redis_url, folder, port=None, **environment))
             for _ in range(count)
         ]
         for web in webs:
