@@ -4,6 +4,7 @@ A room's rows are written under the lock of its `room_rules` row, so their ids f
 whoever relays begins with the oldest that is waiting.  An announcement is idempotent by the row's id.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -33,6 +34,8 @@ class Announcement:
     id: int
     event: Event
     version: int | None
+    is_next: bool = False
+    """When it was written nothing else of its room waited; who comes later finds it waiting and tells it first."""
 
     @property
     def nonce(self) -> str:
@@ -44,7 +47,9 @@ class Announcement:
 _ADD = """
 WITH rules AS (UPDATE room_rules SET version = version + 1 WHERE channel_id = $1 AND $3 RETURNING version)
 INSERT INTO room_outbox (channel_id, event, version, nonce)
-VALUES ($1, $2::text::jsonb, (SELECT version FROM rules), $4) RETURNING id, version
+VALUES ($1, $2::text::jsonb, (SELECT version FROM rules), $4)
+RETURNING id, version,
+  NOT EXISTS (SELECT FROM room_outbox WHERE channel_id = $1 AND relayed_at IS NULL) AS is_next
 """
 
 
@@ -57,7 +62,7 @@ async def add_announcement(
     """
     row = await connection.fetchrow(_ADD, channel_id, msgspec.json.encode(event).decode(), changes_rules, nonce)
     assert row is not None  # noqa: S101  # it was inserted
-    return Announcement(row["id"], event, row["version"])
+    return Announcement(row["id"], event, row["version"], row["is_next"])
 
 
 async def announcement_by_nonce(connection: Connection, channel_id: int, nonce: str) -> Announcement | None:
@@ -107,9 +112,20 @@ async def announce_waiting(connection: Connection, publisher: Publisher, channel
         channel_id,
         BATCH_ROWS,
     )
+    return await announce(connection, publisher, channel_id, map(_announcement, rows))
+
+
+async def announce(
+    connection: Connection, publisher: Publisher, channel_id: int, announcements: Iterable[Announcement]
+) -> dict[int, Position]:
+    """Put these into the room's log, in their order, and mark them; where each stands, by its id.
+
+    Raises:
+        RedisError: as `announce_waiting`.
+    """
     positions: dict[int, Position] = {}
     try:
-        for announcement in map(_announcement, rows):
+        for announcement in announcements:
             positions[announcement.id] = await publish(publisher, channel_id, announcement)
     finally:
         if positions:

@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from chat import commands
-from chat.announcements import BATCH_ROWS, Announcement, announce_waiting, publish
+from chat.announcements import BATCH_ROWS, Announcement, announce, announce_waiting, publish
 from chat.calls import read_entries
 from chat.commands import Misuse
 from chat.court import Ordered, carry_out, not_permitted
@@ -99,6 +99,8 @@ class Commander:
 
     async def _announce(self, connection: Connection, channel_id: int, announcement: Announcement) -> Position:
         """Announce all that waits in this room, so that the order stays that of the commits."""
+        if announcement.is_next:
+            return (await announce(connection, self._publisher, channel_id, [announcement]))[announcement.id]
         while True:
             positions = await announce_waiting(connection, self._publisher, channel_id)
             if announcement.id in positions:
