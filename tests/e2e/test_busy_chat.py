@@ -37,6 +37,12 @@ IS_STILL = """() => {
   window.topBefore = top;
   return isStill;
 }"""
+DRAWN = """() => {
+  const items = [...document.querySelectorAll('.chat-item')];
+  const rows = items.map((row) => [row.getBoundingClientRect().top, row.innerText]);
+  rows.sort(([one], [other]) => one - other);
+  return rows.map(([, text]) => Number(/ (\\d+)\\.$/.exec(text.trim())?.[1]));
+}"""
 TOP_ROW = """() => {
   const box = document.querySelector('.chat-scroll').getBoundingClientRect();
   const rows = [...document.querySelectorAll('.chat-item')].map((row) => [row.getBoundingClientRect(), row.innerText]);
@@ -65,6 +71,13 @@ async def open_room(page: Page, slug: str) -> None:
     await page.evaluate(WATCH_ROWS)
 
 
+async def ends_in_order(page: Page) -> None:
+    """The rows that are drawn, from top to bottom, are the wave's last lines without a gap."""
+    drawn = await page.evaluate(DRAWN)
+    assert len(drawn) > 10
+    assert drawn == list(range(MESSAGES - len(drawn), MESSAGES))
+
+
 async def test_a_busy_room_is_read_in_peace(stack: Stack, person: Api, browser: Browser) -> None:
     """At 100 messages a second all arrive, few rows are drawn, no task is long; who scrolled up is not moved."""
     assert person.account is not None
@@ -74,6 +87,7 @@ async def test_a_busy_room_is_read_in_peace(stack: Stack, person: Api, browser: 
         await open_room(page, slug)
         await cry(stack.redis_url, room, "first")
         await expect(page.get_by_text(f"first {MESSAGES - 1}.")).to_be_in_viewport()
+        await ends_in_order(page)
 
         await page.get_by_role("log").hover()
         await page.mouse.wheel(0, -1500)
@@ -86,5 +100,6 @@ async def test_a_busy_room_is_read_in_peace(stack: Stack, person: Api, browser: 
         assert await page.evaluate(TOP_ROW) == before
         await newest.click()
         await expect(page.get_by_text(f"second {MESSAGES - 1}.")).to_be_in_viewport()
+        await ends_in_order(page)
         assert 0 < await page.evaluate("window.mostRows") <= ROWS_MAX
         assert max(await page.evaluate("window.longTasks"), default=0) <= LONG_TASK_MAX_MS
