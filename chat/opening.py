@@ -137,8 +137,9 @@ class Opening:
                 if not message.get("more_body", False):
                     self._deny(*self._denial)
             case "websocket.send" if self.is_answered:
-                text, data = message.get("text"), message.get("bytes")
-                frame = prepare(data, Encoding.MSGPACK) if text is None else prepare(text.encode(), Encoding.JSON)
+                text: str | None = message.get("text")
+                data: bytes = text.encode() if text is not None else message["bytes"]
+                frame = prepare(data, Encoding.MSGPACK if text is None else Encoding.JSON)
                 self._socket.write(frame)
                 while self._socket.is_paused and not self._is_lost:
                     await self._change()
