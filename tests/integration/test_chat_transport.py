@@ -128,7 +128,6 @@ async def said(served: Served, count: int) -> bool:
 
 async def test_a_peer_is_not_read_while_it_waits() -> None:
     """What it sends meanwhile stays with the kernel; its own sending stops, our memory does not grow."""
-
     answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def wait(_talk: Talk, _data: bytes | str) -> asyncio.Future[None]:
