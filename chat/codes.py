@@ -15,7 +15,7 @@ class Close(IntEnum):
     SILENT = 4003
     """No answer to pings."""
     SUPERSEDED = 4004
-    """Too many sockets of this account or address; the oldest went."""
+    """Too many sockets of this account; the oldest went."""
     BAD_FRAME = 4500
     """A frame that the schema refuses; mend the client."""
     BAD_TOKEN = 4501
