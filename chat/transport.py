@@ -8,8 +8,8 @@ What of uvicorn this leans on, `chat.rehearsal` tries when the server starts: `H
 """
 
 import asyncio
+import os
 import sys
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, assert_never
 from urllib.parse import unquote
@@ -46,6 +46,8 @@ PING_SECONDS = 20.0
 CLOSE_SECONDS = 2.0
 """For the peer to answer a close frame; then the connection is cut, whatever it holds."""
 SWEEP_SECONDS = 0.25
+NO_FD: Final = -1
+"""Writes go through the transport."""
 
 NORMAL, NO_CODE, INTERNAL_ERROR, SERVICE_RESTART = 1000, 1005, 1011, 1012
 """RFC 6455, 7.4.1, and IANA's registry."""
@@ -135,10 +137,6 @@ class Door(HttpToolsProtocol):
         }
 
 
-def _ignore(_data: bytes) -> None:
-    """What is written once a socket is closed goes nowhere."""
-
-
 class _Nobody:
     """Who converses once a connection is gone."""
 
@@ -158,6 +156,7 @@ class SocketProtocol(asyncio.Protocol):
     __slots__ = (
         "_conversation",
         "_deadline",
+        "_fd",
         "_frames_full_at",
         "_is_busy",
         "_is_closed",
@@ -170,11 +169,8 @@ class SocketProtocol(asyncio.Protocol):
         "_transport",
         "is_deflated",
         "is_paused",
-        "write",
     )
 
-    write: Callable[[bytes], None]
-    """The transport's own method: at a thousand frames a turn, a call of ours around it would be felt."""
     _conversation: Conversation
 
     def __init__(self, sockets: Sockets, server_state: ServerState, transport: asyncio.Transport) -> None:
@@ -195,7 +191,7 @@ class SocketProtocol(asyncio.Protocol):
         self._is_pinged = False
         self.is_deflated = False
         self.is_paused = False
-        self.write = transport.write
+        self._fd = NO_FD
 
     # -- opening --
 
@@ -221,6 +217,7 @@ class SocketProtocol(asyncio.Protocol):
         self.is_deflated = self._parser.is_deflated = is_deflated
         self._transport.set_write_buffer_limits(high=0)  # so that `is_paused` means what it says
         self._transport.write(answer)
+        self._open_fd()
         self._sockets.sweep.watch(self)
         self._is_busy = False
         self._hear_again()
@@ -335,13 +332,37 @@ class SocketProtocol(asyncio.Protocol):
 
     # -- what goes out --
 
+    def write(self, data: bytes) -> None:
+        """Straight to the kernel while nothing waits in the transport, which takes what is left over, and errors.
+
+        At 1,000 sockets and 200 messages a second 4.7 µs a write instead of 5.8 by uvloop's `write`.  The descriptor is
+        ours for as long as it is used: asyncio and uvloop close it only after `connection_lost`, which forgets it.
+        """
+        fd = self._fd
+        if fd >= 0:
+            try:
+                sent = os.write(fd, data)
+            except OSError:
+                sent = 0
+            if sent != len(data):
+                self._transport.write(data[sent:])
+        elif not self._is_closed:
+            self._transport.write(data)
+
+    def _open_fd(self) -> None:
+        if self._transport.get_extra_info("ssl_object") is None and not self.is_paused:
+            self._fd = self._transport.get_extra_info("socket").fileno()
+
     def pause_writing(self) -> None:
         """Unsent bytes wait."""
         self.is_paused = not self._is_closed
+        self._fd = NO_FD
 
     def resume_writing(self) -> None:
         """All was sent."""
         self.is_paused = False
+        if not self._is_closed:
+            self._open_fd()
         if self._opening is not None:
             self._opening.resumed()
 
@@ -408,7 +429,7 @@ class SocketProtocol(asyncio.Protocol):
         self._is_closed = True
         self._is_busy = self.is_paused = False
         self._deadline = None
-        self.write = _ignore
+        self._fd = NO_FD
 
     # -- the sweep --
 

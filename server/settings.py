@@ -57,7 +57,7 @@ class Settings:
             database_url=read.text("LEAMS_DATABASE_URL"),
             redis_url=read.text("LEAMS_REDIS_URL"),
             chat_redis_url=read.address("LEAMS_CHAT_REDIS_URL", env.get("LEAMS_REDIS_URL", ""), parse_deployment),
-            chat_join_seconds=read.number("LEAMS_CHAT_JOIN_MS", 10, 0, 20) / 1000,
+            chat_join_seconds=read.number("LEAMS_CHAT_JOIN_MS", 12, 0, 20) / 1000,
             chat_transport=read.choice("LEAMS_CHAT_TRANSPORT", ("auto", "asgi")),
             chat_may_deflate=read.choice("LEAMS_CHAT_COMPRESSION", ("off", "on")) == "on",
             public_url=read.text("LEAMS_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/"),

@@ -62,9 +62,7 @@ def main(argv: list[str]) -> int:
             sys.exit("./run: nothing is installed yet: start ./run first, and leave it running")
         hand_over(var, ["workbench.admin", *arguments.rest])
     try:
-        provision.prepare(
-            ROOT, var, for_tests=arguments.command is not None, for_benches=arguments.command == "bench"
-        )
+        provision.prepare(ROOT, var, for_tests=arguments.command is not None, for_benches=arguments.command == "bench")
     except provision.ProvisionError as error:
         sys.exit(f"./run: {error}")
     except KeyboardInterrupt:

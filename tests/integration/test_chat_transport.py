@@ -1,25 +1,29 @@
 """chat.transport and chat.asgi_outlet on a real uvicorn: what a conversation may rely on, whoever carries it."""
 
 import asyncio
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import uvloop
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chat.codes import Close
 from chat.framing import prepare, prepare_deflated
 from chat.outlet import OUTBOX_BYTES, Outlet
-from chat.transport import Sockets
+from chat.transport import NO_FD, SocketProtocol, Sockets
 from chat.wire import Encoding
 from tests.services.chat import chat_client, stalled_socket
-from tests.services.frames import PING, TEXT, client_frame, fragments
+from tests.services.frames import PING, PONG, TEXT, client_frame, fragments
 from tests.services.sockets import Served, Talk, echo, serving
 from tests.services.waiting import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Message, Receive, Scope, Send
 
 BOTH = pytest.mark.parametrize("is_plain", [False, True], ids=["ours", "plain"])
@@ -94,6 +98,46 @@ async def test_a_full_outlet_takes_nothing_more(is_plain: bool) -> None:  # noqa
         await ended(served)
     assert 2 <= len(taken) < 30
     assert len(received) < len(taken) * 400_000
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("ends", ["close", "abort"])
+def test_a_descriptor_is_open_until_its_connection_is_lost(
+    monkeypatch: pytest.MonkeyPatch, ends: str, loop_factory: "Callable[[], asyncio.AbstractEventLoop]"
+) -> None:
+    """Frames are written straight to it: no loop may give its number away before the protocol has forgotten it."""
+    fates: list[tuple[bool, int]] = []
+    opened: list[tuple[SocketProtocol, int]] = []
+    lose = SocketProtocol.connection_lost
+
+    def lost(protocol: SocketProtocol, exc: Exception | None) -> None:
+        is_same = os.fstat(protocol._transport.get_extra_info("socket").fileno()).st_ino == opened[0][1]
+        lose(protocol, exc)
+        fates.append((is_same, protocol._fd))
+
+    def remember(outlet: Outlet) -> None:
+        assert isinstance(outlet, SocketProtocol)
+        opened.append((outlet, os.fstat(outlet._fd).st_ino))
+
+    async def meet() -> None:
+        async with serving(with_outlet=remember) as served, chat_client(served.port) as client:
+            connection = client.connection
+            await connection.send("hello")
+            await connection.recv()
+            if ends == "abort":
+                opened[0][0]._transport.abort()
+            else:
+                await connection.close()
+
+            async def is_lost() -> bool:
+                return bool(fates)
+
+            await eventually(is_lost, "the end of the connection")
+
+    monkeypatch.setattr(SocketProtocol, "connection_lost", lost)
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(meet())
+    assert fates == [(True, NO_FD)]
 
 
 async def all_lost(served: Served) -> bool:
@@ -278,15 +322,16 @@ async def test_a_peer_with_pongs_stays() -> None:
     assert (pings, writer) == (7, None)
 
 
-async def test_a_peer_that_pings_too_often() -> None:
-    """Pings are frames: more than any client needs ends with FLOOD, which is read although it goes on."""
+@pytest.mark.parametrize(("opcode", "answers"), [(PING, 200), (PONG, 0)])
+async def test_a_peer_that_pings_or_answers_too_often(opcode: int, answers: int) -> None:
+    """Pings and pongs are frames: more than any client needs ends with FLOOD, which is read although it goes on."""
     async with serving() as served:
         with await asyncio.to_thread(stalled_socket, served.port) as raw:
-            raw.sendall(client_frame(PING, b"?") * 5000)
+            raw.sendall(client_frame(opcode, b"?") * 5000)
             received = await read_to_the_end(raw)
         await ended(served)
     pongs, _, close = received.partition(b"\x88")
-    assert 200 <= len(pongs) // 3 < 300
+    assert answers <= len(pongs) // 3 <= answers * 1.5
     assert close[1:3] == int(Close.FLOOD).to_bytes(2)
 
 
