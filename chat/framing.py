@@ -161,6 +161,11 @@ class Parser:
         self._at = 0
         self._message: _Message | None = None
 
+    @property
+    def has_more(self) -> bool:
+        """Something was fed that is not taken yet; it need not be a whole frame."""
+        return len(self._data) > self._at
+
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
         self._data = self._data[self._at :] + data

@@ -5,8 +5,8 @@ A session has no task of its own: quick requests are answered inside `take`, and
 """
 
 import asyncio
+import random
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -228,7 +228,7 @@ class Session:
         now = time.time()
         welcome = Welcome(
             frame.id,
-            secrets.token_hex(8),
+            f"{random.getrandbits(64):016x}",  # a name for logs
             int(now * 1000),
             PING_SECONDS,
             account=Author(identity.account_id, identity.name) if identity else None,

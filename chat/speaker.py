@@ -115,7 +115,7 @@ class Speaker:
 
     def _publish_soon(self, line: _Line) -> "asyncio.Future[None]":
         said = self._publish(line)
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[None] = said.get_loop().create_future()
         said.add_done_callback(partial(self._said, line, done))
         return done
 

@@ -1,10 +1,11 @@
 """Reconnect tickets: what `welcome` gives an account to come back with, so that a storm costs no signatures.  Pure.
 
-A ticket is `<key id>.<payload and mac>`, base64url: an HMAC-SHA256 (RFC 2104) over the identity that an access token
-gave, with that token's end.  It says nothing of the session's standing, nor of the site role: both are asked anew.
+A ticket is `<key id>.<payload and mac>`, base64url: a keyed BLAKE2b (RFC 7693, 2.9) over the identity that an access
+token gave, with that token's end.  It tells neither the session's standing nor the site role: both are asked anew.
 """
 
 import binascii
+import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ class Tickets:
     def issue(self, claims: Claims) -> str:
         """A ticket for the holder of a good access token that ends at `claims.expires_at`."""
         payload = _claims_out.encode(claims)
-        mac = hmac.digest(self._issuer, payload, "sha256")
+        mac = _mac(self._issuer, payload)
         return (self._issuer_id + b"." + urlsafe_b64encode(payload + mac).rstrip(b"=")).decode()
 
     def read(self, ticket: str, now: float) -> Claims | None:
@@ -55,7 +56,12 @@ class Tickets:
         except binascii.Error:
             return None
         payload, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-        if not hmac.compare_digest(mac, hmac.digest(key, payload, "sha256")):
+        if not hmac.compare_digest(mac, _mac(key, payload)):
             return None
         claims = _claims_in.decode(payload)  # ours: the mac is over it
         return claims if now < claims.expires_at else None
+
+
+def _mac(key: bytes, payload: bytes) -> bytes:
+    """1 µs, where HMAC-SHA256 takes 6: a storm makes and reads one of each a socket."""
+    return hashlib.blake2b(payload, key=key, digest_size=_MAC_BYTES).digest()

@@ -17,7 +17,9 @@ from urllib.parse import unquote
 import structlog
 from httptools import HttpParserUpgrade
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
 from chat.codes import Close
@@ -62,7 +64,15 @@ class Sockets:
         self.may_deflate = may_deflate
         self._ping_seconds = ping_seconds
         self._slot_seconds = slot_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._sweep: Sweep | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that serves; asyncio asks the kernel for the process's id each time one asks it."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     @property
     def sweep(self) -> Sweep:
@@ -79,7 +89,7 @@ class Sockets:
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> "Door":
         """The protocol for a new connection."""
-        door = Door(config, server_state, app_state, _loop)
+        door = Door(config, server_state, app_state, _loop or self.loop)
         door.sockets = self
         return door
 
@@ -89,6 +99,15 @@ class Door(HttpToolsProtocol):
 
     sockets: Sockets
     _piece = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """What uvicorn does, without making Python's sockets to learn the addresses: a tenth of a handshake."""
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.server = _address(transport.get_extra_info("sockname"))
+        self.client = _address(transport.get_extra_info("peername"))
+        self.scheme = "https" if is_ssl(transport) else "http"
 
     def data_received(self, data: bytes) -> None:
         """Remember the piece, for what stands in it behind a request for a WebSocket."""
@@ -150,6 +169,11 @@ class _Nobody:
 _NOBODY: Final = _Nobody()
 
 
+def _address(name: object) -> tuple[str, int] | None:
+    """Host and port; None for a Unix socket."""
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
+
+
 class SocketProtocol(asyncio.Protocol):
     """One WebSocket, and its `chat.outlet.Outlet`."""
 
@@ -200,7 +224,7 @@ class SocketProtocol(asyncio.Protocol):
         self._server_state.connections.add(self)  # type: ignore[arg-type]  # uvicorn lists its own classes
         self._opening = self._conversation = opening
         scope["extensions"][EXTENSION] = self
-        task = asyncio.get_running_loop().create_task(opening.run(app, scope))
+        task = self._sockets.loop.create_task(opening.run(app, scope))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._opened)
 
@@ -233,7 +257,7 @@ class SocketProtocol(asyncio.Protocol):
         """From here on messages go there."""
         self._conversation = conversation
         if self._is_closed:
-            asyncio.get_running_loop().call_soon(conversation.lost)
+            self._sockets.loop.call_soon(conversation.lost)
         elif self._opening is not None and (held := self._opening.hand_over()) is not None:
             self._is_busy = False
             self._give(held)
@@ -305,7 +329,8 @@ class SocketProtocol(asyncio.Protocol):
         """Read on; what waited, in a turn of its own, for it may be much."""
         if not self._transport.is_reading():
             self._transport.resume_reading()
-        asyncio.get_running_loop().call_soon(self._read)
+        if self._parser.has_more:
+            self._sockets.loop.call_soon(self._read)
 
     def _part(self, code: int | None) -> None:
         """The peer closes: say the same, and go."""
@@ -422,7 +447,7 @@ class SocketProtocol(asyncio.Protocol):
     def _finish(self) -> None:
         """The last was written: the conversation learns it soon, and the peer has its time to answer."""
         self._shut()
-        asyncio.get_running_loop().call_soon(self._conversation.lost)
+        self._sockets.loop.call_soon(self._conversation.lost)
         self._sockets.sweep.cut(self, CLOSE_SECONDS)
 
     def _shut(self) -> None:

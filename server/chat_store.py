@@ -16,7 +16,7 @@ from chat.session import TokenExpiredError, TokenRefusedError
 from chat.shards import Shards
 from chat.tickets import Claims, Tickets
 from chat.wire import BACKFILL_MESSAGES, Hello, Logged
-from server.auth.sessions import standings
+from server.auth.sessions import Standing, standings
 from server.auth.signing_keys import AccessTokens
 from server.auth.tokens import Identity as TokenIdentity
 from server.auth.tokens import TokenError, TokenFault
@@ -38,50 +38,52 @@ class LookUps:
 
     def __init__(self, db: Pool) -> None:
         self._db = db
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Claims, asyncio.Future[Identity]]] = []
-        self._next_at = 0.0
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: asyncio.Task[None] | None = None
 
     def ask(self, claims: Claims) -> "asyncio.Future[Identity]":
         """Whom the claims stand for now; the future fails with TokenRefusedError, or in a second with one of AWAY."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Identity] = loop.create_future()
-        if not self._waiting:
-            loop.call_at(max(self._next_at, loop.time()), self._look_up_waiting)
+        future: asyncio.Future[Identity] = self._loop.create_future()
         self._waiting.append((claims, future))
+        if self._running is None:
+            self._running = self._loop.create_task(self._answer_all())
         return future
 
-    def _look_up_waiting(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._next_at = loop.time() + GATHER_SECONDS
-        asked, self._waiting = self._waiting, []
-        task = loop.create_task(self._look_up(asked))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _look_up(self, asked: list[tuple[Claims, "asyncio.Future[Identity]"]]) -> None:
+    async def _answer_all(self) -> None:
+        """Answer whoever waits until nobody does, on one connection: to take one costs as much as a query."""
+        asked: list[tuple[Claims, asyncio.Future[Identity]]] = []
         try:
-            async with asyncio.timeout(LOOK_UP_SECONDS), self._db.acquire() as connection:
-                found = await standings(connection, list({claims.session_id for claims, _ in asked}))
+            async with asyncio.timeout(LOOK_UP_SECONDS) as limit, self._db.acquire() as connection:
+                while self._waiting:
+                    began = self._loop.time()
+                    limit.reschedule(began + LOOK_UP_SECONDS)
+                    asked, self._waiting = self._waiting, []
+                    found = await standings(connection, list({claims.session_id for claims, _ in asked}))
+                    for claims, future in asked:
+                        _settle(claims, future, found.get(claims.session_id))
+                    await asyncio.sleep(began + GATHER_SECONDS - self._loop.time())
         except Exception as error:  # noqa: BLE001  # the top of a task; whoever asked is told
             if not isinstance(error, AWAY):
                 _log.exception("chat_look_up_failed")
+            asked, self._waiting = asked + self._waiting, []
             for _, future in asked:
                 if not future.done():
                     future.set_exception(TimeoutError("sessions could not be looked up"))
-            return
-        for claims, future in asked:
-            if future.done():
-                continue  # it was cancelled, and harms nobody
-            standing = found.get(claims.session_id)
-            if standing is None or standing.must_change_password:
-                future.set_exception(TokenRefusedError())
-            else:
-                is_staff = standing.site_role != "user"
-                identity = Identity(
-                    claims.account_id, claims.name, claims.session_id, claims.expires_at, is_staff=is_staff
-                )
-                future.set_result(identity)
+        finally:
+            self._running = None
+            if self._waiting:  # somebody asked while the connection went back
+                self._running = self._loop.create_task(self._answer_all())
+
+
+def _settle(claims: Claims, future: "asyncio.Future[Identity]", standing: Standing | None) -> None:
+    if future.done():
+        return  # it was cancelled, and harms nobody
+    if standing is None or standing.must_change_password:
+        future.set_exception(TokenRefusedError())
+        return
+    is_staff = standing.site_role != "user"
+    future.set_result(Identity(claims.account_id, claims.name, claims.session_id, claims.expires_at, is_staff=is_staff))
 
 
 class Turnstile:

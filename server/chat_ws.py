@@ -5,12 +5,11 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket
 
 from chat.asgi_outlet import AsgiOutlet
 from chat.audience import Socket
@@ -25,6 +24,8 @@ from server.chat_store import ChatStore, Turnstile
 from server.db.pool import Pool
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from server.lifespan import AppState
 
 
@@ -47,10 +48,12 @@ async def open_chat(db: Pool, shards: Shards, tokens: AccessTokens, *, join_seco
         yield Chat(hub, doors)
 
 
+_ENCODINGS = {encoding.value: encoding for encoding in Encoding}
+
+
 def negotiate(offered: list[str]) -> Encoding | None:
     """The first subprotocol of the client's list that we speak."""
-    ours = {encoding.value: encoding for encoding in Encoding}
-    return next((ours[name] for name in offered if name in ours), None)
+    return next((_ENCODINGS[name] for name in offered if name in _ENCODINGS), None)
 
 
 def is_same_origin(origin: str | None, public_url: str, host: str | None) -> bool:
@@ -64,24 +67,38 @@ def is_same_origin(origin: str | None, public_url: str, host: str | None) -> boo
     return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc) or bool(host and theirs.netloc == host)
 
 
-async def chat_socket(websocket: "WebSocket[AppState]") -> None:
-    """`/ws`: one conversation."""
-    chat, settings = websocket.state["chat"], websocket.state["settings"]
-    if not is_same_origin(websocket.headers.get("origin"), settings.public_url, websocket.headers.get("host")):
-        await websocket.send_denial_response(PlainTextResponse("This origin may not open the chat.", 403))
-        return
-    encoding = negotiate(websocket.scope["subprotocols"])
-    if encoding is None:
-        names = ", ".join(known.value for known in Encoding)
-        await websocket.send_denial_response(PlainTextResponse(f"Offer one of the subprotocols {names}.", 400))
-        return
-    await websocket.accept(subprotocol=encoding)
-    outlet: Outlet | None = websocket.scope["extensions"].get(EXTENSION)
-    if outlet is not None:
-        outlet.converse(Session(chat.hub, chat.doors, Socket(outlet, encoding)))
-        return  # nothing of this request stays
-    plain = AsgiOutlet(websocket.send, encoding)
-    await plain.serve(websocket.receive, Session(chat.hub, chat.doors, Socket(plain, encoding)))
+class ChatSocket:
+    """`/ws`: one conversation.  Plain ASGI: a storm opens thousands, and Starlette's objects would double the price."""
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Open it, or say why not."""
+        await receive()
+        state = cast("AppState", scope["state"])
+        headers = dict(scope["headers"])
+        origin, host = headers.get(b"origin"), headers.get(b"host")
+        if origin is not None and not is_same_origin(_text(origin), state["settings"].public_url, _text(host)):
+            await _deny(403, "This origin may not open the chat.", scope, receive, send)
+            return
+        encoding = negotiate(scope["subprotocols"])
+        if encoding is None:
+            await _deny(400, f"Offer one of the subprotocols {', '.join(_ENCODINGS)}.", scope, receive, send)
+            return
+        await send({"type": "websocket.accept", "subprotocol": encoding.value})
+        chat = state["chat"]
+        outlet: Outlet | None = scope["extensions"].get(EXTENSION)
+        if outlet is not None:
+            outlet.converse(Session(chat.hub, chat.doors, Socket(outlet, encoding)))
+            return  # nothing of this request stays
+        plain = AsgiOutlet(send, encoding)
+        await plain.serve(receive, Session(chat.hub, chat.doors, Socket(plain, encoding)))
 
 
-routes: list[BaseRoute] = [WebSocketRoute("/ws", chat_socket)]
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode("latin-1")
+
+
+async def _deny(status: int, reason: str, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    await PlainTextResponse(reason, status)(scope, receive, send)
+
+
+routes: list[BaseRoute] = [WebSocketRoute("/ws", ChatSocket())]

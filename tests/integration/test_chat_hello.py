@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,23 +12,13 @@ from chat.audience import Identity
 from chat.session import TokenExpiredError, TokenRefusedError
 from chat.tickets import Claims
 from chat.wire import Hello
+from server import chat_store
+from server.auth.sessions import standings
 from server.auth.signing_keys import AccessTokens
 from server.auth.tokens import Keyring, SigningKey
 from server.chat_store import LookUps, Turnstile
 from server.db.pool import Pool, open_pool
 from tests.services.chat import Account, People, chat_client, web_process
-
-
-class CountingPool:
-    """A pool that counts the connections it hands out."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self.taken = 0
-
-    def acquire(self) -> Any:
-        self.taken += 1
-        return self._pool.acquire()
 
 
 @pytest.fixture
@@ -42,13 +32,21 @@ async def people(db: Pool, tokens: AccessTokens) -> People:
 
 
 @pytest.fixture
-async def counting(db: Pool) -> CountingPool:
-    return CountingPool(db)
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many sessions each look-up asked for."""
+    asked: list[int] = []
+
+    async def counted(connection: Any, session_ids: list[str]) -> Any:
+        asked.append(len(session_ids))
+        return await standings(connection, session_ids)
+
+    monkeypatch.setattr(chat_store, "standings", counted)
+    return asked
 
 
 @pytest.fixture
-async def turnstile(counting: CountingPool, tokens: AccessTokens) -> Turnstile:
-    return Turnstile(cast("Pool", counting), tokens)
+async def turnstile(db: Pool, tokens: AccessTokens) -> Turnstile:
+    return Turnstile(db, tokens)
 
 
 def claims_of(account: Account) -> Claims:
@@ -60,7 +58,7 @@ async def ticket_of(turnstile: Turnstile, account: Account) -> str:
     return turnstile.ticket(await turnstile.identify(Hello(1, account.token)))
 
 
-async def test_a_storm_of_hellos_asks_once(counting: CountingPool, people: People, turnstile: Turnstile) -> None:
+async def test_a_storm_of_hellos_asks_once(queries: list[int], people: People, turnstile: Turnstile) -> None:
     """A hundred tokens at once are one query, and everybody gets their own answer."""
     accounts = [await people.join() for _ in range(20)]
     await people.db.execute("UPDATE accounts SET disabled_at = now() WHERE id = $1", accounts[3].id)
@@ -74,19 +72,19 @@ async def test_a_storm_of_hellos_asks_once(counting: CountingPool, people: Peopl
         else:
             assert isinstance(answer, Identity)
             assert (answer.account_id, answer.name, answer.session_id) == (account.id, account.name, account.session_id)
-    assert counting.taken == 1
+    assert queries == [20]
 
 
-async def test_who_comes_right_after_waits_for_the_next_query(counting: CountingPool, people: People) -> None:
+async def test_who_comes_right_after_waits_for_the_next_query(db: Pool, queries: list[int], people: People) -> None:
     """Within 20 ms of one query the others gather for the next."""
-    look_ups = LookUps(cast("Pool", counting))
+    look_ups = LookUps(db)
     accounts = [await people.join() for _ in range(3)]
     await look_ups.ask(claims_of(accounts[0]))
     second = look_ups.ask(claims_of(accounts[1]))
     await asyncio.sleep(0)
     third = look_ups.ask(claims_of(accounts[2]))
     await asyncio.gather(second, third)
-    assert counting.taken == 2
+    assert queries == [1, 2]
 
 
 async def test_who_left_meanwhile_harms_nobody(people: People, turnstile: Turnstile) -> None:
