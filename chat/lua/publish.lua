@@ -31,10 +31,14 @@ if burst > 0 then
   tokens = burst
   if left then
     said = tonumber(said)
+    if said > now then  -- the clock was set back: whoever has to wait does so from now on, repeat or not
+      said = now
+      redis.call('SET', KEYS[5], left .. ':' .. now, 'PX', 3600000)
+    end
     if slow > 0 and now < said + slow then
       return first_place() or {'slow', said + slow - now}
     end
-    tokens = math.min(burst, tonumber(left) + math.max(0, now - said) / refill)
+    tokens = math.min(burst, tonumber(left) + (now - said) / refill)
     if tokens < 1 then
       return first_place() or {'limited', math.ceil((1 - tokens) * refill)}
     end

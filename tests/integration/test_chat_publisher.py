@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -100,6 +101,30 @@ async def test_slow_mode_and_rates_are_counted_by_redis(speaker: Speaker) -> Non
     assert limited.code is Code.RATE_LIMITED
     assert 50_000 < (limited.retry_after_ms or 0) <= 60_000
     assert isinstance(await speaker.say(by=3, allowance=tight), Published), "everybody has an allowance of their own"
+
+
+@pytest.mark.parametrize(
+    ("limits", "wait_ms"), [({"slow_seconds": 30}, 30_000), ({"allowance": Allowance(1, 2_000)}, 2_000)]
+)
+async def test_a_clock_of_redis_that_was_set_back(
+    speaker: Speaker, redis: Redis, limits: dict[str, Any], wait_ms: int
+) -> None:
+    """Who spoke by the old time waits once more from now on: neither until that time comes again, nor not at all."""
+    assert isinstance(await speaker.say(**limits), Published)
+    await move_stamp(redis, 3_600_000)
+    for _ in range(2):
+        refused = await speaker.say(**limits)
+        assert isinstance(refused, Refusal)
+        assert wait_ms * 0.9 < (refused.retry_after_ms or 0) <= wait_ms
+    await move_stamp(redis, -wait_ms)
+    assert isinstance(await speaker.say(**limits), Published)
+
+
+async def move_stamp(redis: Redis, by_ms: int) -> None:
+    """As if the member had spoken so much later."""
+    key = room_key(ROOM, "said:1")
+    left, said_ms = (await redis.get(key)).decode().split(":")
+    await redis.set(key, f"{left}:{int(said_ms) + by_ms}")
 
 
 async def test_old_verdicts_are_stale_but_repeats_are_not(speaker: Speaker, shards: Shards) -> None:
