@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -102,6 +103,16 @@ class People:
         return Account(account_id, name, session_id, token, str(room))
 
 
+def _frames(data: str | bytes) -> list[Frame]:
+    if isinstance(data, str):
+        return [json.loads(line) for line in data.split("\n")]
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(data)
+    frames = list(unpacker)
+    assert unpacker.tell() == len(data)
+    return frames
+
+
 class ChatClient:
     """One WebSocket; keeps every frame it got, in order."""
 
@@ -109,19 +120,24 @@ class ChatClient:
         self.connection = connection
         self.is_json = connection.subprotocol == JSON
         self.frames: list[Frame] = []
+        self.joined_max = 0
+        """The most frames that came in one message."""
         self._ids = itertools.count(1)
-        self._read = 0
+        self._waiting: deque[Frame] = deque()
 
     async def write(self, frame: Frame) -> None:
         """Send a frame in the negotiated encoding."""
         await self.connection.send(json.dumps(frame) if self.is_json else msgpack.packb(frame))
 
     async def read(self, seconds: float = WAIT_SECONDS) -> Frame:
-        """The next frame as it comes."""
-        async with asyncio.timeout(seconds):
-            data = await self.connection.recv()
-        frame: Frame = json.loads(data) if isinstance(data, str) else msgpack.unpackb(data)
-        assert isinstance(data, str) == self.is_json
+        """The next frame as it comes; a compressed message may hold several."""
+        if not self._waiting:
+            async with asyncio.timeout(seconds):
+                data = await self.connection.recv()
+            assert isinstance(data, str) == self.is_json
+            self._waiting.extend(_frames(data))
+            self.joined_max = max(self.joined_max, len(self._waiting))
+        frame = self._waiting.popleft()
         self.frames.append(frame)
         return frame
 
@@ -178,10 +194,10 @@ async def chat_client(port: int, encoding: str = JSON, **options: Any) -> AsyncI
 
 @asynccontextmanager
 async def in_room(
-    port: int, room: str, account: Account | None = None, encoding: str = JSON
+    port: int, room: str, account: Account | None = None, encoding: str = JSON, **options: Any
 ) -> AsyncIterator[ChatClient]:
     """Connect, say hello, enter the room."""
-    async with chat_client(port, encoding) as client:
+    async with chat_client(port, encoding, **options) as client:
         assert (await client.hello(account))["t"] == "welcome"
         joined = await client.ask("join", room=room)
         assert joined["t"] == "joined", joined

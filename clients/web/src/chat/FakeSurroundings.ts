@@ -29,9 +29,11 @@ export class FakeSocket implements Socket {
     this.onopen?.({} as never);
   }
 
-  /** A frame as the server would write it: what is at its default may be left out. */
-  receive(frame: Record<string, unknown>): void {
-    this.onmessage?.({ data: this.protocol === 'leams.v1.json' ? JSON.stringify(frame) : pack(frame) });
+  /** A message as the server would write it, of one frame or more: what is at its default may be left out. */
+  receive(...frames: Record<string, unknown>[]): void {
+    const isJson = this.protocol === 'leams.v1.json';
+    const lines = frames.map((frame) => JSON.stringify(frame)).join('\n');
+    this.onmessage?.({ data: isJson ? lines : Uint8Array.from(frames.flatMap((frame) => [...pack(frame)])) });
   }
 
   fail(code: number): void {

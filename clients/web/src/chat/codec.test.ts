@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { decode as unpack } from '@msgpack/msgpack';
+import { decode as unpack, encode as pack } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
 import { decode, encode } from './codec';
 import { WireFault } from './reading';
@@ -18,10 +18,10 @@ const of = (side: Vector['from']) => VECTORS.filter(({ from }) => from === side)
 
 describe('the shared vectors', () => {
   it.each(of('server'))('reads “%s” alike in both encodings, losing nothing', (_, { json, msgpack }) => {
-    const frame = decode(json, 'leams.v1.json');
-    expect(frame).not.toBeNull();
-    expect(decode(bytes(msgpack), 'leams.v1.msgpack')).toEqual(frame);
-    expect(frame).toMatchObject(JSON.parse(json) as object);
+    const frames = decode(json, 'leams.v1.json');
+    expect(frames).toHaveLength(1);
+    expect(decode(bytes(msgpack), 'leams.v1.msgpack')).toEqual(frames);
+    expect(frames[0]).toMatchObject(JSON.parse(json) as object);
   });
 
   it.each(of('client'))('writes “%s” as it stands there', (_, { json, msgpack }) => {
@@ -38,29 +38,40 @@ describe('the shared vectors', () => {
 
 describe('reading', () => {
   it('fills in what was left out', () => {
-    expect(decode('{"t":"info","room":"1"}', 'leams.v1.json')).toEqual({
-      t: 'info',
-      room: '1',
-      viewers: 0,
-      chatters: 0,
-      live: 'offline',
-      broadcast: null,
-      title: '',
-      category: '',
-      since_ms: null,
-      grace_until_ms: null,
-    });
+    expect(decode('{"t":"info","room":"1"}', 'leams.v1.json')).toEqual([
+      {
+        t: 'info',
+        room: '1',
+        viewers: 0,
+        chatters: 0,
+        live: 'offline',
+        broadcast: null,
+        title: '',
+        category: '',
+        since_ms: null,
+        grace_until_ms: null,
+      },
+    ]);
   });
 
   it('passes over unknown kinds and fields, and holds the place of unknown events', () => {
-    expect(decode('{"t":"confetti"}', 'leams.v1.json')).toBeNull();
-    expect(decode('{"t":"pong","id":1,"more":[1]}', 'leams.v1.json')).toEqual({ t: 'pong', id: 1 });
-    const push = decode('{"t":"event","room":"1","epoch":"e","offset":2,"event":{"t":"raid","at_ms":5}}', 'leams.v1.json');
+    expect(decode('{"t":"confetti"}', 'leams.v1.json')).toEqual([]);
+    expect(decode('{"t":"pong","id":1,"more":[1]}', 'leams.v1.json')).toEqual([{ t: 'pong', id: 1 }]);
+    const [push] = decode('{"t":"event","room":"1","epoch":"e","offset":2,"event":{"t":"raid","at_ms":5}}', 'leams.v1.json');
     expect(push).toMatchObject({ offset: 2, event: { t: 'unknown', at_ms: 5 } });
+  });
+
+  it('reads every frame of a compressed message, in order', () => {
+    const pongs = [1, 2].map((id) => ({ t: 'pong', id }));
+    const lines = [...pongs, { t: 'confetti' }].map((frame) => JSON.stringify(frame));
+    expect(decode(lines.join('\n'), 'leams.v1.json')).toEqual(pongs);
+    const packed = pongs.flatMap((pong) => [...pack(pong)]);
+    expect(decode(Uint8Array.from(packed), 'leams.v1.msgpack')).toEqual(pongs);
   });
 
   it.each([
     ['no JSON', '{"t":'],
+    ['a second frame that is cut', '{"t":"pong","id":1}\n{"t":'],
     ['no map', '[1]'],
     ['no kind', '{"id":1}'],
     ['a number that is text', '{"t":"pong","id":"1"}'],

@@ -1,6 +1,6 @@
 /** Frames to bytes and back, in both encodings of the wire.  Pure.  Unknown fields are passed over. */
 
-import { decode as unpack, encode as pack } from '@msgpack/msgpack';
+import { decodeMulti as unpackAll, encode as pack } from '@msgpack/msgpack';
 import { readAuthor, readEvent, readModes, readPinned, ROLES } from './events';
 import { asFields, flag, integer, integerOrNull, listOf, oneOf, text, textOrNull, WireFault, type Fields } from './reading';
 import type { ClientFrame, Encoding, Logged, Restriction, RoomLive, ServerFrame } from './wire';
@@ -15,22 +15,25 @@ export function encode(frame: ClientFrame, encoding: Encoding): string | Uint8Ar
 }
 
 /**
- * Read a server's frame; null for one that a newer server may know and we don't.
- * Raises WireFault: not the encoding, not the schema, or larger than any honest frame.
+ * Read a server's message, which holds several frames where it was compressed; those that a newer server may know and
+ * we don't are left out.  Raises WireFault: not the encoding, not the schema, or larger than any honest frame.
  */
-export function decode(data: string | ArrayBuffer | Uint8Array, encoding: Encoding): ServerFrame | null {
+export function decode(data: string | ArrayBuffer | Uint8Array, encoding: Encoding): ServerFrame[] {
   const size = typeof data === 'string' ? data.length : data.byteLength;
   if (size > FRAME_MAX_BYTES) throw new WireFault(`a frame of ${size} bytes`);
-  return readFrame(asFields(parse(data, encoding), 'frame'));
+  return parse(data, encoding)
+    .map((one) => readFrame(asFields(one, 'frame')))
+    .filter((frame) => frame !== null);
 }
 
-function parse(data: string | ArrayBuffer | Uint8Array, encoding: Encoding): unknown {
+function parse(data: string | ArrayBuffer | Uint8Array, encoding: Encoding): unknown[] {
   try {
     if (encoding === 'leams.v1.json') {
-      return JSON.parse(typeof data === 'string' ? data : new TextDecoder('utf-8', { fatal: true }).decode(data));
+      const lines = typeof data === 'string' ? data : new TextDecoder('utf-8', { fatal: true }).decode(data);
+      return lines.split('\n').map((line) => JSON.parse(line) as unknown);
     }
     if (typeof data === 'string') throw new WireFault('text in a binary encoding');
-    return unpack(data, { maxArrayLength: EVENTS_MAX, maxMapLength: 64 });
+    return [...unpackAll(data, { maxArrayLength: EVENTS_MAX, maxMapLength: 64 })];
   } catch (error) {
     throw error instanceof WireFault ? error : new WireFault(error instanceof Error ? error.message : String(error));
   }

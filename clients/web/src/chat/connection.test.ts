@@ -68,6 +68,18 @@ describe('setting up', () => {
     expect(page.world.socket.last('hello').token).toBeUndefined();
   });
 
+  it('takes every frame of one message, until one of them ends it', async () => {
+    const page = new Page();
+    const socket = await page.start();
+    const info = (title: string) => ({ t: 'info', room: ROOM, title });
+    socket.receive(info('one'), info('two'));
+    expect(page.frames.slice(-2)).toMatchObject([{ title: 'one' }, { title: 'two' }]);
+    const gone = { t: 'error', id: socket.last('join').id, code: 'no_room', message: '' };
+    socket.receive(gone, info('three'));
+    expect(page.status).toEqual({ kind: 'stopped', why: 'no_room' });
+    expect(page.frames.at(-1)).toMatchObject({ title: 'two' });
+  });
+
   it('renews an expired token and says hello again on the same socket', async () => {
     const page = new Page();
     page.connection.start();

@@ -152,19 +152,20 @@ export class Link {
   private onMessage(data: unknown): void {
     if (this.isClosed) return;
     this.heardAt = this.around.now();
-    let frame: ServerFrame | null;
+    let frames: ServerFrame[];
     try {
       if (typeof data !== 'string' && !(data instanceof ArrayBuffer) && !(data instanceof Uint8Array)) return;
-      frame = decode(data, this.encoding);
+      frames = decode(data, this.encoding);
     } catch (error) {
       console.warn('chat: a frame that the schema refuses', error);
       this.drop(1006);
       return;
     }
-    if (frame !== null) this.onFrame(frame);
+    for (const frame of frames) this.onFrame(frame);
   }
 
   private onFrame(frame: ServerFrame): void {
+    if (this.isClosed) return;
     if (frame.t === 'welcome') this.onWelcome(frame);
     else if (frame.t === 'error' && frame.id === this.helloId) void this.onHelloRefused();
     else if (frame.t === 'error' && frame.id === this.joinId && frame.nonce === null) {
