@@ -1,14 +1,20 @@
 """What no client should ask for, on a real web process: each is refused cheaply, and nobody else notices."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
+from chat.codes import Close
+from chat.presence import Counts, room_counts
 from chat.ratelimit import HELLOS, JOINS
+from chat.shards import Shards
 from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
 from tests.services.chat import ChatClient, People, WebProcess, chat_client, in_room, web_process
+from tests.services.waiting import eventually
 
 
 @pytest.fixture
@@ -69,6 +75,24 @@ async def test_a_thousand_rooms_from_one_socket(web: WebProcess, people: People)
         assert set(answers[100:]) == {"too_many_rooms", "rate_limited"}
         assert (await bystander.ask("ping"))["t"] == "pong"
         assert (await client.ask("leave", room=accounts[0].room))["t"] == "left"
+
+
+async def test_a_thousand_rooms_at_once(web: WebProcess, people: People, shards: Shards) -> None:
+    """Who doesn't wait for the answers is closed as a flood; the room that it was let into forgets it."""
+    owner = await people.join()
+
+    async def is_forgotten() -> bool:
+        return (await room_counts(shards, [int(owner.room)]))[int(owner.room)] == Counts(1, 1)
+
+    async with in_room(web.port, owner.room, owner) as member, chat_client(web.port) as client:
+        await client.hello()
+        with suppress(ConnectionClosed):
+            for number in range(1000):
+                room = owner.room if number == 0 else str(900_000 + number)
+                await client.write({"t": "join", "id": number, "room": room})
+        assert await client.closed() == Close.FLOOD
+        assert (await member.say(owner.room, "calm"))["t"] == "ack"
+        await eventually(is_forgotten, "the flooder to be forgotten")
 
 
 async def test_rooms_of_channels_that_are_gone(web: WebProcess, people: People, db: Pool) -> None:

@@ -1,12 +1,16 @@
-"""The hub's own clockwork."""
+"""The hub's own clockwork: what is asked once for many, what happens later, who is asked to move and when."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
+from redis.asyncio import Redis
 
 from chat.audience import Identity, Socket
 from chat.codes import Close
+from chat.framing import unframed
 from chat.hub import ACCOUNT_SOCKETS_MAX, EXPIRY_GRACE_SECONDS, KEEP_EMPTY_SECONDS, Hub, Sources
 from chat.room import Position, RoomRules
 from chat.shards import Shards
@@ -17,8 +21,15 @@ ROOM = 12
 
 
 @pytest.fixture
-async def hub(shards: Shards) -> AsyncIterator[Hub]:
+def asked() -> list[int]:
+    """The rooms whose rules were asked for."""
+    return []
+
+
+@pytest.fixture
+async def hub(shards: Shards, asked: list[int]) -> AsyncIterator[Hub]:
     async def rules(room_id: int) -> RoomRules | None:
+        asked.append(room_id)
         return RoomRules(room_id, owner_id=1) if room_id == ROOM else None
 
     async def versions(room_ids: list[int]) -> dict[int, int]:
@@ -48,6 +59,34 @@ async def test_a_member_whose_token_is_long_over_becomes_a_guest(hub: Hub) -> No
         accounts.append(socket.account_id)
     assert accounts == [7, None]
     assert b'"t":"you","room":"12","role":"guest"' in outlet.frames[-1]
+
+
+async def test_a_storm_into_a_closed_room_opens_it_once(hub: Hub, asked: list[int], redis: Redis) -> None:
+    """One question to Postgres, two commands to Redis; who left in the middle harms nobody."""
+    await hub.bus.read_log(ROOM, None)  # Redis knows the script
+    await redis.config_resetstat()
+    storm = [asyncio.ensure_future(hub.open_room(ROOM)) for _ in range(500)]
+    await asyncio.sleep(0)
+    storm.pop(0).cancel()
+    rooms = await asyncio.gather(*storm)
+    assert set(map(id, rooms)) == {id(hub.room(ROOM))}
+    assert asked == [ROOM]
+    stats = await redis.info("commandstats")
+    calls = {name: stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "ssubscribe")}
+    assert calls == {"evalsha": 1, "ssubscribe": 1}
+
+
+async def test_a_drain_asks_each_to_come_back_in_its_own_time(hub: Hub) -> None:
+    """Spread over the whole time, so that the next process is not overrun; who stayed is closed with RESTART."""
+    outlets = [Listening() for _ in range(200)]
+    for outlet in outlets:
+        hub.connect(Socket(outlet, Encoding.JSON))
+    await hub.drain(2000, 0)
+    told = sorted(msgspec.json.decode(unframed(outlet.frames[0])[0])["after_ms"] for outlet in outlets)
+    assert told[0] < 200
+    assert told[-1] > 1800
+    assert 700 < told[100] < 1300
+    assert {outlet.closed for outlet in outlets} == {Close.RESTART}
 
 
 async def test_an_empty_room_stays_open_for_a_while(hub: Hub) -> None:

@@ -62,8 +62,9 @@ async def test_counts_of_another_time_are_dropped(shards: Shards, redis: Redis) 
     """Written long ago, or by a clock that was ahead before it was set back: whoever writes next tidies them away."""
     key, writer = room_key(ROOM, "presence"), PresenceWriter(shards, "here")
     now_ms = int(time.time() * 1000)
-    stale = {"dead": f"5:5:{now_ms - 60_000}", "ahead": f"7:7:{now_ms + 3_600_000}"}
-    await redis.hset(key, mapping={**stale, "alive": f"2:1:{now_ms}"})
+    written = {"dead": f"5:5:{now_ms - 60_000}", "ahead": f"7:7:{now_ms + 3_600_000}", "alive": f"2:1:{now_ms}"}
+    for process, counts in written.items():
+        await redis.hset(key, process, counts)
     assert await room_counts(shards, [ROOM]) == {ROOM: Counts(2, 1)}
     assert await writer.write({ROOM: Counts(10, 4)}) == {ROOM: Counts(12, 5)}
     assert sorted(await redis.hkeys(key)) == [b"alive", b"here"]

@@ -123,7 +123,9 @@ async def test_a_clock_of_redis_that_was_set_back(
 async def move_stamp(redis: Redis, by_ms: int) -> None:
     """As if the member had spoken so much later."""
     key = room_key(ROOM, "said:1")
-    left, said_ms = (await redis.get(key)).decode().split(":")
+    stamp = await redis.get(key)
+    assert isinstance(stamp, bytes)
+    left, said_ms = stamp.decode().split(":")
     await redis.set(key, f"{left}:{int(said_ms) + by_ms}")
 
 

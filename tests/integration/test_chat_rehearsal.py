@@ -1,6 +1,8 @@
 """The transport is tried before it serves; where it doesn't fit, chat goes on over plain ASGI."""
 
 import asyncio
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +77,35 @@ async def test_a_room_on_either(  # fixtures
         async with httpx.AsyncClient() as client:
             text = (await client.get(f"http://127.0.0.1:{web.metrics_port}/metrics")).text
     assert f"leams_chat_own_transport {own}.0" in text
+
+
+OTHER_UVICORN = """
+from functools import partial
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Http
+
+received = Http.data_received
+
+def data_received(self, data):
+    self.handle_websocket_upgrade = partial(Http.handle_websocket_upgrade, self)
+    received(self, data)
+
+Http.data_received = data_received
+"""
+"""One that no longer asks its subclass what to do with an upgrade; Python reads it when it starts."""
+
+
+async def test_a_process_on_another_uvicorn(database_url: str, redis_url: str, tmp_path: Path, db: Pool) -> None:
+    """It says what it found and serves the chat over plain ASGI, without being told to."""
+    (tmp_path / "sitecustomize.py").write_text(OTHER_UVICORN)
+    owner = await People(db, await AccessTokens.load(db)).join()
+    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    with web_process(database_url, redis_url, tmp_path, LEAMS_CHAT_TRANSPORT="auto", PYTHONPATH=path) as web:
+        async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
+            await speaker.say(owner.room, "all the same")
+            assert (await reader.event())["event"]["text"] == "all the same"
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"http://127.0.0.1:{web.metrics_port}/metrics")).text
+    assert "leams_chat_own_transport 0.0" in text
+    warnings = [line for line in web.log.read_text().splitlines() if "chat_transport_unfit" in line]
+    assert len(warnings) == 1
+    assert json.loads(warnings[0])["level"] == "warning"

@@ -69,8 +69,8 @@ def _messages() -> Iterator[Case]:
 def _pings() -> Iterator[Case]:
     """2: pings are answered with their bytes, pongs that nobody asked for are passed over."""
     binary = bytes((0x00, 0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0x00, 0xFF))
-    for number, payload in enumerate((b"", b"Hello, world!", binary, b"\xfe" * 125), 1):
-        yield _good(f"2.{number}", client_frame(PING, payload), (PONG, payload))
+    for place, payload in enumerate((b"", b"Hello, world!", binary, b"\xfe" * 125), 1):
+        yield _good(f"2.{place}", client_frame(PING, payload), (PONG, payload))
     yield _bad("2.5", client_frame(PING, b"\xfe" * 126))
     yield _good("2.6", client_frame(PING, b"\xfe" * 125), (PONG, b"\xfe" * 125), chop_bytes=1)
     yield _good("2.7", client_frame(PONG))
@@ -160,10 +160,10 @@ def _utf8() -> Iterator[Case]:
     for number, cut in (("6.4.3", 4), ("6.4.4", 2)):
         frame = client_frame(TEXT, kosme + b"\xf4\x90\x80\x80" + b"edited")
         yield _bad(number, frame[: 6 + len(kosme) + cut], code=NOT_UTF8)
-    for number, text in enumerate((kosme, kosme + kosme, kosme * 20, b"\xf0\x90\x8d\x88", "Hello-µ@ßöä".encode()), 1):
-        yield _good(f"6.5.{number}", *_echoed(TEXT, text))
-    for number in range(1, len(kosme) + 1):
-        yield _judged(f"6.6.{number}", kosme[:number])
+    for place, text in enumerate((kosme, kosme + kosme, kosme * 20, b"\xf0\x90\x8d\x88", "Hello-µ@ßöä".encode()), 1):
+        yield _good(f"6.5.{place}", *_echoed(TEXT, text))
+    for size in range(1, len(kosme) + 1):
+        yield _judged(f"6.6.{size}", kosme[:size])
 
 
 def _judged(number: str, text: bytes) -> Case:

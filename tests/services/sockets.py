@@ -95,7 +95,7 @@ async def serving(
     app = app or talking(lambda: served, answer, with_outlet)
     http = "httptools" if is_plain else (sockets or Sockets()).door
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]  # Starlette's types of the same callables
+        app,
         port=free_port(),
         http=cast("type[asyncio.Protocol]", http),
         ws="websockets-sansio",
