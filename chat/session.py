@@ -26,7 +26,7 @@ from chat.publisher import unavailable
 from chat.ratelimit import FRAMES, HELLOS, JOINS, PAGES, Allowance, spend
 from chat.refusals import no_room, not_joined, refused, too_many_rooms, too_often
 from chat.room import Commands, Position, Refusal
-from chat.speaker import Floor, Speaker
+from chat.speaker import Floor, Speaker, settle
 from chat.wire import (
     BACKFILL_MESSAGES,
     ROOMS_MAX,
@@ -124,6 +124,7 @@ class Session:
     def lost(self) -> None:
         """The connection is gone.  What still runs for it ends by itself, and its answers go nowhere."""
         self._hub.disconnect(self._socket)
+        self._speaker = None  # it answers through us: only the collector of cycles would free the two
 
     def take(self, data: bytes | str) -> "asyncio.Future[Any] | None":
         """Answer one frame; a future: not yet, and nothing else may come before it is done."""
@@ -197,7 +198,10 @@ class Session:
             self._turn_away(frame, error)
             return None
         asked.add_done_callback(partial(self._identified, frame))
-        return asked
+        # The outlet closes for a future that fails; a look-up that fails is answered, and the socket goes on.
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asked.add_done_callback(lambda _: settle(answered))
+        return answered
 
     def _identified(self, frame: Hello, asked: "asyncio.Future[Identity]") -> None:
         if asked.cancelled():

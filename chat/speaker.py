@@ -129,11 +129,11 @@ class Speaker:
             self._answer(line, self._given_up(error))
         elif isinstance(outcome := said.result(), Stale):
             again = self._floor.later(line.frame, self._say_again(line, outcome.version))
-            again.add_done_callback(lambda _: _settle(done))
+            again.add_done_callback(lambda _: settle(done))
             return
         else:
             self._answer(line, outcome)
-        _settle(done)
+        settle(done)
 
     # -- in a task --
 
@@ -160,6 +160,10 @@ class Speaker:
                 verdict = admit(line.draft)
             if isinstance(verdict, Refusal):
                 self._answer(line, verdict)
+                return
+            if verdict.is_command:  # refused for its rate before the rules were read anew, which took long enough
+                self._commands_full_at = verdict.commands_full_at
+                await self._carry_out(line._replace(draft=verdict))
                 return
             try:
                 outcome = await self._publish(line._replace(draft=verdict), at_least)
@@ -252,7 +256,8 @@ def _slow_seconds(draft: Draft) -> int:
     return 0 if draft.is_staff else draft.rules.slow_seconds_for(draft.role)
 
 
-def _settle(done: "asyncio.Future[None]") -> None:
+def settle(done: "asyncio.Future[None]") -> None:
+    """The answer has left."""
     if not done.done():  # its outlet may have cancelled it
         done.set_result(None)
 

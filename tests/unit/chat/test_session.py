@@ -105,6 +105,17 @@ async def test_a_hello_that_may_be_repeated(error: BaseException) -> None:
     assert (await visit.ask("hello", token="good"))["t"] == "welcome"
 
 
+@pytest.mark.parametrize("error", [TimeoutError(), ValueError("a fault of ours")])
+async def test_a_look_up_that_fails_is_no_crash(error: BaseException) -> None:
+    """It was answered: what the outlet waits for succeeds, or it would close the socket."""
+    visit = Visit()
+    visit.known["bad"] = error
+    pending = visit.session.take('{"t":"hello","id":1,"token":"bad"}')
+    assert pending is not None
+    await pending
+    assert b"unavailable" in visit.outlet.frames[0]
+
+
 async def test_a_look_up_that_was_cancelled() -> None:
     """Refused for now."""
     visit = Visit()
@@ -199,6 +210,8 @@ async def test_lines_and_commands_are_answered() -> None:
     await visit.ask("hello")
     assert visit.session._speaker is None
     assert (await visit.ask("send", room=ROOM, nonce="n3", text="hi"))["code"] == "sign_in"
+    visit.session.lost()
+    assert visit.session._speaker is None, "they would hold each other"
 
 
 @pytest.mark.parametrize("error", [ArchiveBehindError(), TimeoutError(), ValueError("a fault of ours")])

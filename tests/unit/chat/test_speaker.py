@@ -1,6 +1,7 @@
 """chat.speaker: a line's way to the publish script, what its answer may be, and what is remembered of it."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -120,6 +121,18 @@ async def test_slow_mode_is_refused_without_asking_redis() -> None:
     assert len(stand.hub.said) == 1
     stand.hub.here.learn_rules(RoomRules(ROOM, OWNER, 8))
     assert isinstance(await stand.say(), Ack)
+
+
+async def test_a_command_refused_for_its_rate_is_never_said_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the rules were read anew its time came: it is carried out, and told to nobody."""
+    stand = Stand()
+    stand.hub.is_behind = True
+    stand.speaker._commands_full_at = 1000 + COMMANDS.burst * COMMANDS.refill_ms / 1000
+    clock = SimpleNamespace(time=lambda: 0.0, monotonic=iter([1000.0, 1001.0]).__next__)
+    monkeypatch.setattr("chat.speaker.time", clock)
+    assert await stand.say("/ban bob") == Ack(3, "12", "n1", text="done")
+    assert stand.ordered == ["/ban bob"]
+    assert stand.hub.said == []
 
 
 @pytest.mark.parametrize("code", [Code.SLOW_MODE, Code.RATE_LIMITED])
