@@ -56,6 +56,8 @@ SWEEP_SECONDS = 1.0
 CHECK_SECONDS = 5.0
 """How often positions are compared with Redis and rule versions with Postgres."""
 EXPIRY_GRACE_SECONDS = 60.0
+ENDED_HOLDS_SECONDS = 5.0
+"""Longer than any hello is looked up: a session whose end was told meanwhile is asked for again."""
 ACCOUNT_SOCKETS_MAX = 50
 """Of one account in one process; then its oldest goes."""
 
@@ -99,6 +101,8 @@ class Hub:
         """Rooms whose rules are being read; True: they changed again meanwhile."""
         self._sockets: dict[Socket, None] = {}
         self._accounts = Accounts()
+        self._ended: dict[int, float] = {}
+        """Accounts of which a session's end was told lately, and when (monotonic)."""
         self._gap_max_seconds = gap_max_seconds
         self._rounds = Rounds(self._close_slow, _count_passed, is_joining=gap_max_seconds > 0)
         self._drain_spread_ms = 0
@@ -157,6 +161,8 @@ class Hub:
         self._become(socket, identity)
         for room, before in zip(rooms, told, strict=True):
             self._tell_standing(room, socket, before)
+        if identity is not None and identity.account_id in self._ended:
+            self.start(self._close_ended((socket,)))  # its look-up may be older than the end
         if identity is not None and len(own := self._accounts.of(identity.account_id)) > ACCOUNT_SOCKETS_MAX:
             self._close(own[0], Close.SUPERSEDED, "too many sockets of this account")
 
@@ -186,6 +192,7 @@ class Hub:
 
     def close_account(self, account_id: int, session_id: str | None) -> None:
         """Close an account's sockets, or those of one of its sessions."""
+        self._ended[account_id] = time.monotonic()
         for socket in self._accounts.of(account_id):
             if session_id is None or (socket.identity and socket.identity.session_id == session_id):
                 self._close(socket, Close.ACCOUNT_GONE, "signed out")
@@ -234,7 +241,8 @@ class Hub:
         try:
             read = await self.bus.read_log(room_id, None)
             room.restart(_readable(read.entries))
-            step = room.sequencer.start(read.epoch, read.offset)
+            # All of it before anything is awaited: what is heard meanwhile comes after it.
+            self._perform(room, room.sequencer.start(read.epoch, read.offset))
             room.info = read.info or room.info
             if len(room.backfill()) < BACKFILL_MESSAGES:
                 room.before = await self._sources.before(room_id, Position(read.epoch, room.first_offset))
@@ -242,7 +250,6 @@ class Hub:
             self._unsubscribe(room_id)
             raise
         self._rooms[room_id] = room
-        self._perform(room, step)
         if read.version > room.rules.version:
             self._refresh_soon(room)
         return room
@@ -370,11 +377,11 @@ class Hub:
         for room in self._rooms.values():
             if partition(room.id) in partitions:
                 self._catch_up_soon(room)
-        self.start(self._close_ended())
+        self.start(self._close_ended(self._sockets))
 
-    async def _close_ended(self) -> None:
-        """Close the sockets of sessions whose end was told while nobody heard."""
-        by_session = {s.identity.session_id: s.identity.account_id for s in self._sockets if s.identity}
+    async def _close_ended(self, sockets: Iterable[Socket]) -> None:
+        """Close those of these sockets whose session's end was told while nobody heard."""
+        by_session = {s.identity.session_id: s.identity.account_id for s in sockets if s.identity}
         for session_id in await self._sources.ended(list(by_session)) if by_session else ():
             self.close_account(by_session[session_id], session_id)
 
@@ -452,6 +459,8 @@ class Hub:
         """Make guests of members whose token is long over, end timeouts, close rooms that stayed empty."""
         for socket in self._accounts.expired(now - EXPIRY_GRACE_SECONDS):
             self.identify(socket, None)
+        for account_id in [one for one, told in self._ended.items() if tick - told > ENDED_HOLDS_SECONDS]:
+            del self._ended[account_id]
         for room in list(self._rooms.values()):
             if room.empty_since is not None and tick - room.empty_since > KEEP_EMPTY_SECONDS:
                 del self._rooms[room.id]
