@@ -252,9 +252,13 @@ class Shards:
         failure: Exception = ConnectionError("no node is known")
         for node in nodes:
             try:
-                return await _ask(node, "CLUSTER", "SLOTS")
+                slots = await _ask(node, "CLUSTER", "SLOTS")
             except (RedisError, OSError) as error:
                 failure = error
+            else:
+                if slots:
+                    return slots
+                failure = ConnectionError(f"{node.name} knows of no slots")  # it was taken out of the Cluster
         raise failure
 
     def _place(self, slots: list[Any]) -> None:

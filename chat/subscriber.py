@@ -152,8 +152,10 @@ class Subscriber:
             self._acknowledged(name)
         elif name in self._leaving:
             self._leaving.discard(name)
-        else:  # its slot has left this node
+        else:  # its slot has left this node: asked again with every probe, for it may come back before the map is read
             self._standing.discard(name)
+            if name in self._wanted:
+                self.adopt(self.release((name,)))
             self._shards.refresh()
 
     def _acknowledged(self, name: bytes) -> None:
