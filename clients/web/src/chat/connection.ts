@@ -48,6 +48,8 @@ export class ChatConnection {
   private attempts = 0;
   private isRunning = false;
   private isRejoining = false;
+  /** Somebody else is here, and the link that speaks is still the last one's. */
+  private isChanging = false;
   private hasRenewed = false;
   /** What the last welcome gave whoever is here; the next link shows it instead of a token. */
   private ticket: string | null = null;
@@ -64,6 +66,7 @@ export class ChatConnection {
   start(): void {
     if (this.isRunning) return;
     this.isRunning = true;
+    this.isChanging = false;
     this.hasRenewed = false;
     this.attempts = 0;
     this.listener.status({ kind: 'connecting' });
@@ -101,7 +104,10 @@ export class ChatConnection {
     this.ticket = null;
     this.giveBack(); // never said again in another's name
     if (!this.isRunning) this.start();
-    else this.handOver(0);
+    else {
+      this.isChanging = true;
+      this.handOver(0);
+    }
   }
 
   /** The network is back or the page woke up: don't wait for the pause to pass. */
@@ -172,13 +178,14 @@ export class ChatConnection {
     this.active?.leave();
     this.active = link;
     this.next = null;
+    this.isChanging = false;
     this.listener.status({ kind: 'connected' });
   }
 
   private transmit(nonce: string): void {
     const link = this.active;
     const said = this.unsettled.get(nonce);
-    if (said === undefined || !link?.isJoined) return;
+    if (said === undefined || this.isChanging || !link?.isJoined) return;
     const now = this.around.now();
     said.firstSentMs ??= now;
     if (now - said.firstSentMs > REPEATABLE_MS) {
@@ -229,7 +236,8 @@ export class ChatConnection {
       const token = await this.around.token().catch(() => null);
       if (token !== null) await this.around.renew(token).catch(() => null);
       if (this.isRunning) this.retry();
-    } else if (closing !== 'come_back') this.giveUp(closing);
+    } else if (closing === 'account_gone' && wasActive && this.isChanging) this.retry();
+    else if (closing !== 'come_back') this.giveUp(closing);
     else if (this.isRunning) this.retry();
   }
 

@@ -1,7 +1,7 @@
 /** One socket's conversation: hello, welcome, join, joined, and the watch over its silence. */
 
 import { decode, encode } from './codec';
-import { ENCODINGS, type ClientFrame, type Encoding, type ServerFrame, type Welcome } from './wire';
+import { ENCODINGS, type ClientFrame, type Encoding, type Refused, type ServerFrame, type Welcome } from './wire';
 
 /** What we use of a WebSocket; the tests have one of their own. */
 export interface Socket {
@@ -44,7 +44,7 @@ export interface LinkEvents {
 }
 
 const SETUP_MS = 10_000;
-const RETRY_JOIN_MS = 2000;
+const RETRY_MS = 2000;
 const PING_SECONDS = 25;
 const GREETINGS_MAX = 3;
 
@@ -167,7 +167,7 @@ export class Link {
   private onFrame(frame: ServerFrame): void {
     if (this.isClosed) return;
     if (frame.t === 'welcome') this.onWelcome(frame);
-    else if (frame.t === 'error' && frame.id === this.helloId) void this.onHelloRefused();
+    else if (frame.t === 'error' && frame.id === this.helloId) void this.onHelloRefused(frame);
     else if (frame.t === 'error' && frame.id === this.joinId && frame.nonce === null) {
       this.onJoinRefused(frame.code, frame.temporary, frame.retry_after_ms);
     } else if (frame.t !== 'pong') {
@@ -184,8 +184,14 @@ export class Link {
     if (!this.isJoined) this.join(this.events.position());
   }
 
-  /** The token had expired on the way; a few times at most, then as a guest. */
-  private async onHelloRefused(): Promise<void> {
+  /** The token had expired on the way: a few times at most, then as a guest.  Or nobody can tell now: the same again. */
+  private async onHelloRefused({ code, retry_after_ms }: Refused): Promise<void> {
+    if (code !== 'token_expired') {
+      this.greetings = 0;
+      const pause = (retry_after_ms ?? RETRY_MS) * (1 + this.around.random());
+      this.cancels.push(this.around.after(pause, () => this.hello()));
+      return;
+    }
     if (this.ticket !== null) {
       await this.greet();
       return;
@@ -204,7 +210,7 @@ export class Link {
       this.events.refused(this, code);
       return;
     }
-    const pause = (retryAfterMs ?? RETRY_JOIN_MS) * (1 + this.around.random());
+    const pause = (retryAfterMs ?? RETRY_MS) * (1 + this.around.random());
     this.cancels.push(this.around.after(pause, () => this.join(this.events.position())));
   }
 
