@@ -31,7 +31,7 @@ class AsgiOutlet:
         self._send = send
         self._is_text = encoding is Encoding.JSON
         self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._large_bytes = 0
         self._changed = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -50,11 +50,13 @@ class AsgiOutlet:
 
     def has_room(self, size_bytes: int) -> bool:
         """So much more fits."""
-        return self._waiting_bytes + size_bytes <= OUTBOX_BYTES
+        return self._waiting_bytes + size_bytes <= OUTBOX_BYTES + self._large_bytes
 
     def offer(self, data: bytes) -> bool:
         """Write if there is room; an idle socket takes anything."""
-        if self.is_paused and self._closing is None and not self.has_room(len(data)):
+        if not self.is_paused:
+            self._large_bytes = len(data)
+        elif self._closing is None and not self.has_room(len(data)):
             return False
         self.write(data)
         return True
@@ -134,5 +136,7 @@ class AsgiOutlet:
                 event["text" if self._is_text else "bytes"] = payload.decode() if self._is_text else payload
                 await self._send(event)
             self._waiting_bytes -= len(data)
+            if not self._waiting_bytes:
+                self._large_bytes = 0
         code, reason = self._closing
         await self._send({"type": "websocket.close", "code": code, "reason": reason})

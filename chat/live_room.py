@@ -19,8 +19,8 @@ from chat.room import Position, RoomRules
 from chat.sequencer import Sequencer
 from chat.wire import BACKFILL_MESSAGES, Encoding, Event, Info, Line, Logged
 
-RECOVER_EVENTS = 500
-"""More is not recovered but begun anew with the backfill; about 125 kB in one frame."""
+RECOVER_BYTES = 3 * 1024 * 1024
+"""What is longer to tell is begun anew with the backfill; a whole ring of ordinary lines is 0.8 MB."""
 PAST_BYTES = 4 * 1024 * 1024
 """Encoded parts of the past that a room keeps until its next event: a storm asks for few different ones."""
 
@@ -154,11 +154,7 @@ class LiveRoom:
     def can_recover(self, position: Position) -> bool:
         """Can everything after the position be told, whole?"""
         here = self.position
-        return (
-            position.epoch == here.epoch
-            and self.first_offset - 1 <= position.offset <= here.offset
-            and here.offset - position.offset <= RECOVER_EVENTS
-        )
+        return position.epoch == here.epoch and self.first_offset - 1 <= position.offset <= here.offset
 
     def missed_since(self, position: Position) -> list[Logged] | None:
         """Everything after the position without what was removed meanwhile; None when that can't be told whole."""
@@ -181,7 +177,10 @@ class LiveRoom:
         if past is None:
             missed = None if position is None else self.missed_since(position)
             events = self.backfill() if missed is None else missed
-            encoded = (_json_out if encoding is Encoding.JSON else _msgpack_out).encode(events)
+            encode = (_json_out if encoding is Encoding.JSON else _msgpack_out).encode
+            encoded = encode(events)
+            if missed is not None and len(encoded) > RECOVER_BYTES:
+                missed, encoded = None, encode(self.backfill())
             # The encoders copy a `Raw` as it is, wherever a frame holds one.
             past = Past(cast("list[Logged]", msgspec.Raw(encoded)), missed is not None)
             if self._past_bytes + len(encoded) > PAST_BYTES:

@@ -11,8 +11,9 @@ from chat.codes import Close
 
 EXTENSION = "leams.outlet"
 """The key of a socket's outlet in `scope["extensions"]`; absent on plain ASGI."""
-OUTBOX_BYTES = 1024 * 1024
-"""About 4,000 chat lines; a socket that is further behind is closed with SLOW and recovers by position."""
+OUTBOX_BYTES = 256 * 1024
+"""About 900 chat lines, beside the 128 KiB that the kernel holds; a socket that is further behind is closed with SLOW
+and recovers by position: twice as much is in the room's ring."""
 
 
 class Pending(Awaitable[object], Protocol):
@@ -47,7 +48,7 @@ class Outlet(Protocol):
         """Finished frames, one or many, leave now; ignored once closed."""
 
     def has_room(self, size_bytes: int) -> bool:
-        """So much more fits into OUTBOX_BYTES; asked only while paused."""
+        """So much more fits into OUTBOX_BYTES, beside what an idle outlet was offered last; asked only while paused."""
 
     def offer(self, data: bytes) -> bool:
         """Write finished frames if there is room; False: too slow, nothing was taken.

@@ -22,7 +22,7 @@ from chat.steps.rate import too_fast
 from chat.steps.slow_mode import too_soon
 from chat.wire import Event
 
-LOG_EVENTS = 1000
+LOG_EVENTS = 3000
 """A room's log in Redis, and every process's ring of it; what lies before is in the archive."""
 ARCHIVE_EVENTS = 100_000
 """A partition's events that the archiver has not committed yet; full: senders get a temporary error."""

@@ -186,6 +186,7 @@ class SocketProtocol(asyncio.Protocol):
         "_is_closed",
         "_is_deaf",
         "_is_pinged",
+        "_large_bytes",
         "_opening",
         "_parser",
         "_server_state",
@@ -213,6 +214,8 @@ class SocketProtocol(asyncio.Protocol):
         self._is_deaf = False
         """Not even that: whatever comes is dropped."""
         self._is_pinged = False
+        self._large_bytes = 0
+        """What the idle socket was offered that has not all left yet."""
         self.is_deflated = False
         self.is_paused = False
         self._fd = NO_FD
@@ -386,6 +389,7 @@ class SocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """All was sent."""
         self.is_paused = False
+        self._large_bytes = 0
         if not self._is_closed:
             self._open_fd()
         if self._opening is not None:
@@ -393,13 +397,16 @@ class SocketProtocol(asyncio.Protocol):
 
     def has_room(self, size_bytes: int) -> bool:
         """So much more fits."""
-        return self._transport.get_write_buffer_size() + size_bytes <= OUTBOX_BYTES
+        return self._transport.get_write_buffer_size() + size_bytes <= OUTBOX_BYTES + self._large_bytes
 
     def offer(self, data: bytes) -> bool:
         """Write if there is room; an idle socket takes anything."""
         if self.is_paused and not self.has_room(len(data)):
             return False
+        was_idle = not self.is_paused
         self.write(data)
+        if was_idle and self.is_paused:
+            self._large_bytes = len(data)  # a long recovery must not make a socket slow that has just come back
         return True
 
     # -- the end --

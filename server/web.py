@@ -27,7 +27,7 @@ OWN_TRANSPORT = Gauge("leams_chat_own_transport", "1: our protocol carries the s
 
 DRAIN_SPREAD_MS = 2_000
 """Sockets come back spread over this time, so that the next process is not overrun."""
-UNSENT_BYTES = 256 * 1024
+UNSENT_BYTES = 128 * 1024
 """What the kernel takes of one connection beyond what is under way.  What a slow reader leaves waits with us then,
 bounded and counted, not in megabytes of the kernel's.  The hottest room's flush is a fifth of it.  Source: tcp(7)."""
 GC_THRESHOLDS = (10_000, 20, 50)

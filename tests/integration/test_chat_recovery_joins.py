@@ -8,8 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from chat.keys import room_key
-from chat.live_room import RECOVER_EVENTS
-from chat.publisher import Publisher
+from chat.publisher import LOG_EVENTS, Publisher
 from chat.shards import Shards
 from chat.wire import BACKFILL_MESSAGES, Author, Message
 from server.auth.signing_keys import AccessTokens
@@ -122,16 +121,16 @@ async def test_leave_and_join_brings_what_was_said_between(pair: Pair, owner: Ac
 
 
 async def test_more_missed_than_is_recovered_is_declared(pair: Pair, owner: Account, shards: Shards) -> None:
-    """500 missed events come whole; with one more the backfill is whole: never a part of the gap."""
+    """As many as the log keeps come whole; with one more the backfill is whole: never a part of the gap."""
     async with in_room(pair[0].port, owner.room) as reader:
         epoch = next(frame for frame in reader.frames if frame["t"] == "joined")["epoch"]
-        await fill(shards, owner.room, 1, RECOVER_EVENTS + 1)
-        await events_to(reader, RECOVER_EVENTS + 1)
+        await fill(shards, owner.room, 1, LOG_EVENTS + 1)
+        await events_to(reader, LOG_EVENTS + 1)
         whole = await reader.ask("join", room=owner.room, epoch=epoch, offset=1)
-        assert (whole["recovered"], offsets(whole["events"])) == (True, list(range(2, RECOVER_EVENTS + 2)))
+        assert (whole["recovered"], offsets(whole["events"])) == (True, list(range(2, LOG_EVENTS + 2)))
         anew = await reader.ask("join", room=owner.room, epoch=epoch, offset=0)
         assert anew.get("recovered", False) is False
-        assert offsets(anew["events"]) == list(range(RECOVER_EVENTS + 2 - BACKFILL_MESSAGES, RECOVER_EVENTS + 2))
+        assert offsets(anew["events"]) == list(range(LOG_EVENTS + 2 - BACKFILL_MESSAGES, LOG_EVENTS + 2))
 
 
 async def test_a_lost_acknowledgement_is_asked_for_on_another_process(pair: Pair, owner: Account) -> None:

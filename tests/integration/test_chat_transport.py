@@ -88,7 +88,7 @@ async def test_a_full_outlet_takes_nothing_more(is_plain: bool) -> None:  # noqa
         while not taken or taken[-1]:
             taken.append(outlet.offer(frame))
         assert outlet.is_paused
-        assert not outlet.has_room(OUTBOX_BYTES)
+        assert not outlet.has_room(2 * OUTBOX_BYTES)
         outlet.close(Close.SLOW)
 
     async with serving(with_outlet=flood, is_plain=is_plain) as served:

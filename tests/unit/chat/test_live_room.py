@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
 from chat.history import Moderation, visible
-from chat.live_room import RECOVER_EVENTS, Heard, LiveRoom
+from chat.live_room import RECOVER_BYTES, Heard, LiveRoom
 from chat.presence import Counts
 from chat.publisher import LOG_EVENTS
 from chat.room import Position, RoomRules, Sanction
@@ -92,9 +93,17 @@ def test_recovery_is_whole_or_nothing() -> None:
     assert [logged.offset for logged in everything] == [11, 13, 14]
     for place in (Position(EPOCH, 9), Position(EPOCH, 15), Position("other", 12), Position(EPOCH, -1)):
         assert room.missed_since(place) is None
-    busy = _room(_said(n) for n in range(RECOVER_EVENTS + 2))
+    busy = _room(_said(n) for n in range(LOG_EVENTS + 2))
     assert busy.missed_since(Position(EPOCH, 1)) is None
     assert busy.missed_since(Position(EPOCH, 2)) is not None
+
+
+def test_what_is_too_long_to_tell_is_begun_anew() -> None:
+    """A recovery that would not fit into one frame is the backfill instead, and says so."""
+    long = "x" * (RECOVER_BYTES // 1000)
+    room = _room(msgspec.structs.replace(_said(n), text=long) for n in range(1001))
+    assert not room.past(Position(EPOCH, 1), Encoding.JSON).is_recovered
+    assert room.past(Position(EPOCH, 100), Encoding.JSON).is_recovered
 
 
 def test_a_room_that_never_started_stands_nowhere() -> None:
