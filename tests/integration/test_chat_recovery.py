@@ -4,12 +4,13 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chat.archive import BATCH_ENTRIES, archive
 from chat.keys import partition
-from chat.publisher import Publisher
+from chat.publisher import LOG_EVENTS, Publisher
 from chat.shards import Shards
 from chat.wire import Author, Message
 from server.auth.signing_keys import AccessTokens
@@ -159,24 +160,25 @@ async def test_a_sanction_holds_on_every_process_at_once(pair: Pair, people: Peo
 async def test_pages_run_from_the_log_into_the_archive_without_a_seam(
     pair: Pair, people: People, shards: Shards, db: Pool
 ) -> None:
-    """The log holds the newest 1,000, the archive the rest; while it does not yet, the answer is `unavailable`."""
+    """The log holds the newest, the archive the rest; while it does not yet, the answer is `unavailable`."""
     owner = await people.join()
     room_id, publisher = int(owner.room), Publisher(shards)
-    for number in range(1100):
-        message = Message(f"m{number}", number, Author(owner.id, owner.name), f"m{number}")
-        await publisher.announce(room_id, message, nonce=str(number))
+    said = [Message(f"m{n}", n, Author(owner.id, owner.name), f"m{n}") for n in range(1, LOG_EVENTS + 101)]
+    await asyncio.gather(*(publisher.announce(room_id, message, nonce=message.id) for message in said))
     async with chat_client(pair[0].port) as reader:
         await reader.hello()
         joined = await reader.ask("join", room=owner.room)
-        seen, is_complete, waits = joined["events"], False, 0
+        seen: list[Any] = []
+        oldest, is_complete, waits = 201, False, 0
         while not is_complete:
-            page = await reader.ask("older", room=owner.room, epoch=joined["epoch"], offset=seen[0]["offset"], limit=50)
+            page = await reader.ask("older", room=owner.room, epoch=joined["epoch"], offset=oldest, limit=50)
             if page["t"] == "error":
-                assert (page["code"], page["temporary"], len(seen)) == ("unavailable", True, 1000)
+                assert (page["code"], page["temporary"], len(seen)) == ("unavailable", True, 100)
                 waits += 1
                 while (await archive(shards, db, {partition(room_id): BATCH_ENTRIES})).archived:
                     pass
                 continue
             seen, is_complete = page["events"] + seen, page.get("complete", False)
-    assert [logged["event"]["text"] for logged in seen] == [f"m{number}" for number in range(1100)]
+            oldest = seen[0]["offset"]
+    assert [logged["event"]["text"] for logged in seen] == [f"m{number}" for number in range(1, 201)]
     assert waits == 1

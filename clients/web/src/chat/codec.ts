@@ -5,7 +5,7 @@ import { readAuthor, readEvent, readModes, readPinned, ROLES } from './events';
 import { asFields, flag, integer, integerOrNull, listOf, oneOf, text, textOrNull, WireFault, type Fields } from './reading';
 import type { ClientFrame, Encoding, Logged, Restriction, RoomLive, ServerFrame } from './wire';
 
-/** A frame from the server: a recovery of a thousand messages is well below. */
+/** A frame from the server: a recovery of three thousand messages is well below. */
 const FRAME_MAX_BYTES = 4 * 1024 * 1024;
 const EVENTS_MAX = 5000;
 const LIVE: readonly RoomLive[] = ['offline', 'starting', 'live', 'interrupted', 'ended'];
