@@ -84,6 +84,7 @@ class Audience:
 
     def add(self, socket: Socket) -> None:
         """Seat a socket that is to get everything from here on."""
+        self.late.pop(socket, None)
         self.by_variant.setdefault(socket.variant, {})[socket] = None
 
     def add_late(self, socket: Socket, passed_over: int) -> None:

@@ -145,7 +145,8 @@ class _Message:
             begun = self._utf8.getstate()[0]
             if begun[:1] == b"\xed" and begun[1:] >= b"\xa0":  # half a surrogate: Python would wait for the other half
                 raise _not_utf8()
-        self._parts.append(payload)
+        if payload:  # or empty fragments would gather without end
+            self._parts.append(payload)
 
 
 class Parser:

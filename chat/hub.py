@@ -160,7 +160,8 @@ class Hub:
         told = [room.audience.told(socket) for room in rooms]
         self._become(socket, identity)
         for room, before in zip(rooms, told, strict=True):
-            self._tell_standing(room, socket, before)
+            if room.id in socket.rooms:  # telling it may have found it too slow
+                self._tell_standing(room, socket, before)
         if identity is not None and identity.account_id in self._ended:
             self.start(self._close_ended((socket,)))  # its look-up may be older than the end
         if identity is not None and len(own := self._accounts.of(identity.account_id)) > ACCOUNT_SOCKETS_MAX:

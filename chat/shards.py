@@ -235,6 +235,9 @@ class Shards:
             except (RedisError, OSError) as error:
                 _log.warning("redis_map_unread", error=type(error).__name__)
                 self._stale.set()
+            except Exception:  # noqa: BLE001  # the top of a task; the next answer may be one that can be read
+                _log.exception("redis_map_unreadable")
+                self._stale.set()
             self._release()
             await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311  # jitter: not all processes at once
             with suppress(OSError):  # asyncio's TimeoutError is one

@@ -65,10 +65,12 @@ class Sweep:
         self._loop.call_later(self._slot_seconds, self._turn_on)
 
     def _turn_on(self) -> None:
-        self.turn()
-        self._is_turning = bool(self._pings or self._deadlines or self._cuts)
-        if self._is_turning:
-            self._turn_later()
+        try:
+            self.turn()
+        finally:  # whatever went wrong with one socket, the others are still pinged
+            self._is_turning = bool(self._pings or self._deadlines or self._cuts)
+            if self._is_turning:
+                self._turn_later()
 
     def turn(self) -> None:
         """Do what fell due."""

@@ -22,6 +22,8 @@ def test_seats_are_counted_whatever_their_variant() -> None:
     assert two.variant == Variant(Encoding.MSGPACK, is_deflated=True)
     audience.add_late(one, 0)
     assert len(audience) == 3
+    audience.add(one)
+    assert len(audience) == 3
     for socket in (one, late, late, never):
         audience.remove(socket)
     assert len(audience) == 1

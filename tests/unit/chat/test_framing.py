@@ -322,3 +322,14 @@ def test_messages_survive_their_way(messages: list[str | bytes], data: st.DataOb
             opcode = 0 if number else 1 if isinstance(message, str) else 2
             stream += client_frame(opcode, payload[start:stop], fin=number == len(places) - 2) + client_frame(9, b"?")
     assert [said for said in parsed([stream]) if isinstance(said, str | bytes)] == messages
+
+
+def test_empty_fragments_gather_nothing() -> None:
+    """A peer may send them without end; the message is what the others said."""
+    parser = Parser()
+    parser.feed(client_frame(2, b"a", fin=False) + client_frame(0, b"", fin=False) * 100)
+    assert [parser.next() for _ in range(101)] == [Fragment()] * 101
+    assert parser._message is not None
+    assert parser._message._parts == [b"a"]
+    parser.feed(client_frame(0, b"b"))
+    assert parser.next() == b"ab"
