@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -29,9 +30,8 @@ def _durable_redis(folder: Path, port: int) -> "Iterator[subprocess.Popen[bytes]
 
 
 @pytest.fixture
-def redis_home(service_folder: Path, request: pytest.FixtureRequest) -> Path:
-    folder = service_folder / f"own-{request.node.name}"
-    folder.mkdir()
+def redis_home(service_folder: Path) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="own-", dir=service_folder))
     give_to_user(folder)
     return folder
 

@@ -1,6 +1,7 @@
 """The chat on a real Redis Cluster: two web processes, rooms on every node, slots that move, nodes that die."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
@@ -20,12 +21,15 @@ from server.settings import Settings
 from tests.services.chat import Account, ChatClient, Frame, People, WebProcess, in_room, web_process
 from tests.services.redis_cluster import Cluster, Node, running_cluster
 from tests.services.waiting import eventually
+from workbench.machine import give_to_user
 
 
 @pytest.fixture(scope="module")
 async def cluster(service_folder: Path) -> AsyncIterator[Cluster]:
     """Three primaries; the first has a replica."""
-    async with running_cluster(service_folder / "cluster", replicas=1) as cluster:
+    folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=service_folder))
+    give_to_user(folder)
+    async with running_cluster(folder, replicas=1) as cluster:
         yield cluster
 
 
