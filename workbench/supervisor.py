@@ -4,6 +4,7 @@ A process that dies is started again within a second, then with doubling pauses 
 """
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -47,6 +48,21 @@ class Supervisor:
         self._log_folder = log_folder
         self._say = say
         self._children: list[_Child] = []
+        self._pids_path: Path | None = None
+
+    def tell_pids(self, path: Path) -> None:
+        """Keep the processes that run, by name, in this file as JSON from now on."""
+        self._pids_path = path
+        self._write_pids()
+
+    def _write_pids(self) -> None:
+        if self._pids_path is not None:
+            fresh = self._pids_path.with_suffix(".new")
+            try:
+                fresh.write_text(json.dumps(self.pids()))
+                fresh.replace(self._pids_path)
+            except OSError as error:  # a full disk ends no process
+                self._say(f"the processes could not be listed: {error}")
 
     async def start(self, *programs: Program) -> None:
         """Start several at once and wait until each is ready.
@@ -54,7 +70,7 @@ class Supervisor:
         Raises:
             StartError: one was not ready in time.
         """
-        children = [_Child(program, self._log_folder, self._say) for program in programs]
+        children = [_Child(program, self._log_folder, self._say, self._write_pids) for program in programs]
         for child in children:
             self._children.append(child)
             child.task = self._group.create_task(child.keep_running(), name=child.program.name)
@@ -85,13 +101,16 @@ class Supervisor:
 
 
 class _Child:
-    def __init__(self, program: Program, log_folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, program: Program, log_folder: Path, say: Callable[[str], None], on_start: Callable[[], None]
+    ) -> None:
         self.program = program
         self.process: asyncio.subprocess.Process | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_stopping = False
         self._log_path = log_folder / f"{program.name}.log"
         self._say = say
+        self._on_start = on_start
 
     async def keep_running(self) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -128,6 +147,7 @@ class _Child:
             os.close(writing)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_log(reading))
+            self._on_start()
             status = await self.process.wait()
             self._end_group()  # also closes the pipe's last writers, and so ends the log's task
         return status

@@ -96,7 +96,7 @@ async def run(addresses: Addresses, var: Path, *, demo: bool) -> None:
                 starting.cancel()
             elif isinstance(outcome := starting.result(), Credentials):
                 print(await greeting(topology, outcome, demo=demo), flush=True)
-                (var / "run/pids.json").write_text(json.dumps(supervisor.pids()))
+                supervisor.tell_pids(var / "run/pids.json")
                 await stopping
             else:
                 problem = outcome

@@ -1,6 +1,7 @@
 """The supervisor keeps real processes running and leaves none behind."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -92,3 +93,23 @@ async def test_a_program_that_cannot_be_started_troubles_nobody_else(tmp_path: P
         pids = supervisor.pids()
         await supervisor.stop()
     assert not any(is_alive(pid) for pid in pids.values())
+
+
+async def test_the_list_of_processes_follows_their_deaths(tmp_path: Path) -> None:
+    """Whoever looks for a process finds the one that runs now; a list that can't be written ends nothing."""
+    said: list[str] = []
+    path = tmp_path / "pids.json"
+    async with asyncio.TaskGroup() as group:
+        supervisor = Supervisor(group, tmp_path, said.append)
+        await supervisor.start(sleeper("one"))
+        supervisor.tell_pids(path)
+        first = json.loads(path.read_text())
+        assert first == supervisor.pids()
+        os.kill(first["one"], signal.SIGKILL)
+        await until(lambda: json.loads(path.read_text()).get("one", first["one"]) != first["one"])
+        assert json.loads(path.read_text()) == supervisor.pids()
+        path.unlink()
+        path.mkdir()
+        os.kill(supervisor.pids()["one"], signal.SIGKILL)
+        await until(lambda: any("could not be listed" in line for line in said))
+        await supervisor.stop()

@@ -41,7 +41,7 @@ class Stack:
     """What it was started with."""
 
     def pids(self) -> dict[str, int]:
-        """The supervised processes by name, as they were when the platform was ready."""
+        """The supervised processes that run now, by name."""
         found: dict[str, int] = json.loads((self.var / "run/pids.json").read_text())
         return found
 
