@@ -1,7 +1,7 @@
 """Access tokens: JWTs signed with EdDSA, checked against a ring of keys by `kid`.  Pure: keys and `now` come in.
 
-Sources: RFC 7519, RFC 8037.  Verifying is done here rather than by pyjwt, which takes half as long again beside the
-signature (180 µs, not 120): reconnect storms are made of it.  pyjwt signs, and is the tests' witness.
+Sources: RFC 7519, RFC 8037.  Verifying is done here rather than by pyjwt (180 µs), and by libsodium rather than OpenSSL
+(56 µs a signature, not 111): reconnect storms are made of it.  pyjwt signs, and is the tests' witness.
 """
 
 import binascii
@@ -15,10 +15,11 @@ from uuid import UUID
 
 import jwt
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from jwt.algorithms import OKPAlgorithm
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
 
 from server.auth.permissions import SiteRole
 
@@ -114,7 +115,7 @@ class Keyring:
 
     def __init__(self, keys: Iterable[SigningKey]) -> None:
         self._keys = {key.kid: key for key in keys}
-        self._public = {kid: key.private.public_key() for kid, key in self._keys.items()}
+        self._public = {kid: VerifyKey(key.private.public_key().public_bytes_raw()) for kid, key in self._keys.items()}
         self._signer = next(iter(self._keys.values()))
 
     @property
@@ -183,10 +184,10 @@ def _unpack(text: str) -> bytes:
     return urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
 
 
-def _believed(key: Ed25519PublicKey, signature: bytes, signed: bytes, payload: bytes) -> _Claims:
+def _believed(key: VerifyKey, signature: bytes, signed: bytes, payload: bytes) -> _Claims:
     try:
-        key.verify(signature, signed)
-    except InvalidSignature as error:
+        key.verify(signed, signature)
+    except (BadSignatureError, ValueError) as error:  # ValueError: not 64 bytes
         raise TokenError(TokenFault.FORGED) from error
     try:
         claims = _claims_in.decode(payload)
