@@ -23,7 +23,7 @@ from bench.report import Figure, percentile, report
 from bench.services import JobsProcess, Stores, bench_folder, cpu_seconds, jobs_process, stores, tree_cpu_seconds
 from chat.archive import waiting
 from chat.history import Moderation, archived_page
-from chat.publisher import Published, Publisher, Stale
+from chat.publisher import Published, Publisher, Stale, event_json
 from chat.ratelimit import Allowance
 from chat.room import Position, Refusal
 from chat.shards import Shards, open_shards
@@ -106,7 +106,7 @@ def _publish(publisher: Publisher, said: Said, room: int, number: int) -> None:
     message = Message(f"m{number}", int(time.time() * 1000), author, text, nonce=f"n{number}")
     future = publisher.say(
         room,
-        message,
+        event_json(message),
         account_id=author.id,
         nonce=message.nonce,
         judged_by=0,

@@ -26,7 +26,7 @@ from chat.fanout import GAP_MAX_SECONDS
 from chat.keys import partition, room_key
 from chat.live_room import Heard, LiveRoom
 from chat.presence import BEAT_SECONDS, Counts, PresenceWriter, read_info
-from chat.publisher import Published, Publisher, Stale
+from chat.publisher import Published, Publisher, Stale, event_json
 from chat.ratelimit import Allowance
 from chat.room import Position, Refusal, RoomRules
 from chat.rounds import Rounds
@@ -62,7 +62,6 @@ ACCOUNT_SOCKETS_MAX = 50
 """Of one account in one process; then its oldest goes."""
 
 _SLOW = "you read too slowly: come back and recover"
-_event_out = msgspec.json.Encoder()
 _event_in: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
@@ -295,9 +294,10 @@ class Hub:
         self, room: LiveRoom, message: Message, *, slow_seconds: int, allowance: Allowance, judged_by: int
     ) -> "asyncio.Future[Published | Stale | Refusal]":
         """Publish a message and deliver it here without waiting for its echo; fails with AWAY within a second."""
+        json = event_json(message)
         said = self._publisher.say(
             room.id,
-            message,
+            json,
             account_id=message.author.id,
             nonce=message.nonce,
             judged_by=judged_by,
@@ -305,15 +305,15 @@ class Hub:
             allowance=allowance,
             known=room.sequencer.position,
         )
-        said.add_done_callback(partial(self._said, room, message))
+        said.add_done_callback(partial(self._said, room, Heard(message, json)))
         return said
 
-    def _said(self, room: LiveRoom, message: Message, said: "asyncio.Future[Published | Stale | Refusal]") -> None:
+    def _said(self, room: LiveRoom, heard: Heard, said: "asyncio.Future[Published | Stale | Refusal]") -> None:
         if said.cancelled() or said.exception() is not None:
             return  # whoever waits for it answers
         result = said.result()
         if isinstance(result, Published) and not result.is_repeat and room.lacks(result.position):
-            self._feed(room, result.position, Heard(message, _event_out.encode(message)))
+            self._feed(room, result.position, heard)
 
     # -- following the log --
 

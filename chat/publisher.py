@@ -52,6 +52,11 @@ class Stale:
     version: int
 
 
+def event_json(event: Event) -> bytes:
+    """The event as it travels, stands in the log and is archived."""
+    return _encoder.encode(event)
+
+
 class Publisher:
     """The publish script on the chat's Redis."""
 
@@ -61,7 +66,7 @@ class Publisher:
     def say(
         self,
         room_id: int,
-        event: Event,
+        event: bytes,
         *,
         account_id: int,
         nonce: str,
@@ -70,7 +75,7 @@ class Publisher:
         allowance: Allowance,
         known: Position | None = None,
     ) -> "asyncio.Future[Published | Stale | Refusal]":
-        """Publish a member's message under every limit.
+        """Publish a member's message, as `event_json` gives it, under every limit.
 
         Fails with a RedisError when Redis is away or did not answer within 0.9 s; the same nonce may be sent again.
         """
@@ -93,7 +98,7 @@ class Publisher:
             RedisError: Redis is away, or the archive is full; announce it again with the same nonce.
         """
         result = await self._publish(
-            room_id, event, member="outbox", nonce=nonce, nonce_seconds=OUTBOX_NONCE_SECONDS, makes=version
+            room_id, event_json(event), member="outbox", nonce=nonce, nonce_seconds=OUTBOX_NONCE_SECONDS, makes=version
         )
         if not isinstance(result, Published):
             raise RedisError(f"an announced event was not taken: {result}")
@@ -102,7 +107,7 @@ class Publisher:
     def _publish(
         self,
         room_id: int,
-        event: Event,
+        event: bytes,
         *,
         member: str,
         nonce: str,
@@ -122,7 +127,7 @@ class Publisher:
             f"{own}said:{member}",
         ]
         arguments: list[str | bytes | int] = [
-            _encoder.encode(event),
+            event,
             CHANCE,
             nonce_seconds * 1000,
             LOG_EVENTS,

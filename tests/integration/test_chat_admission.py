@@ -11,7 +11,6 @@ from chat.codes import Close
 from chat.presence import Counts, room_counts
 from chat.ratelimit import HELLOS, JOINS
 from chat.shards import Shards
-from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
 from tests.services.chat import ChatClient, People, WebProcess, chat_client, in_room, web_process
 from tests.services.waiting import eventually
@@ -21,11 +20,6 @@ from tests.services.waiting import eventually
 async def web(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[WebProcess]:
     with web_process(database_url, redis_url, tmp_path) as web:
         yield web
-
-
-@pytest.fixture
-async def people(db: Pool) -> People:
-    return People(db, await AccessTokens.load(db))
 
 
 async def test_nonces_are_each_members_own(web: WebProcess, people: People) -> None:

@@ -19,7 +19,7 @@ from bench.services import postgres_server
 from chat.archive import BATCH_ENTRIES, LOCK_SPACE, Copied, archive, waiting
 from chat.availability import AWAY
 from chat.keys import PARTITIONS, archive_key, partition, room_key
-from chat.publisher import ARCHIVE_EVENTS, Published, Publisher, Stale, unavailable
+from chat.publisher import ARCHIVE_EVENTS, Published, Publisher, Stale, event_json, unavailable
 from chat.ratelimit import Allowance
 from chat.room import Refusal
 from chat.shards import Shards, open_shards
@@ -284,7 +284,13 @@ async def test_a_full_stream_refuses_for_the_moment(db: Pool, redis: Redis, shar
     def say() -> "asyncio.Future[Published | Stale | Refusal]":
         message = Message("m", 1, Author(stage.ids["bob"], "bob"), "hello")
         return Publisher(shards).say(
-            stage.room_id, message, account_id=1, nonce="n", judged_by=0, slow_seconds=0, allowance=Allowance(9, 1)
+            stage.room_id,
+            event_json(message),
+            account_id=1,
+            nonce="n",
+            judged_by=0,
+            slow_seconds=0,
+            allowance=Allowance(9, 1),
         )
 
     assert await say() == unavailable()

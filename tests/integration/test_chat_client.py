@@ -2,34 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import pytest
-
 from clients.chat import ChatClient, Frame
-from server.auth.signing_keys import AccessTokens
-from server.db.pool import Pool
 from tests.services.balancer import Balancer
-from tests.services.chat import Account, People, WebProcess, web_process
+from tests.services.chat import Account, Pair, web_process
 from tests.services.waiting import eventually
-
-Pair = tuple[WebProcess, WebProcess]
-
-
-@pytest.fixture
-async def pair(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    with (
-        web_process(database_url, redis_url, tmp_path) as one,
-        web_process(database_url, redis_url, tmp_path) as two,
-    ):
-        yield one, two
-
-
-@pytest.fixture
-async def owner(db: Pool) -> Account:
-    return await People(db, await AccessTokens.load(db)).join()
 
 
 class Screen:

@@ -12,8 +12,6 @@ from chat.framing import Fault
 from chat.publisher import Publisher
 from chat.shards import Shards
 from chat.wire import Author, Message
-from server.auth.signing_keys import AccessTokens
-from server.db.pool import Pool
 from tests.services.chat import JSON, MSGPACK, ChatClient, People, WebProcess, in_room, web_process
 from tests.services.frames import TEXT, client_frame, fragments
 from tests.services.rfc6455 import deflated
@@ -30,11 +28,6 @@ async def web(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterato
         database_url, redis_url, tmp_path, LEAMS_CHAT_COMPRESSION="on", LEAMS_CHAT_TRANSPORT="auto"
     ) as web:
         yield web
-
-
-@pytest.fixture
-async def people(db: Pool) -> People:
-    return People(db, await AccessTokens.load(db))
 
 
 async def test_all_read_the_same_whatever_they_negotiated(web: WebProcess, people: People, shards: Shards) -> None:

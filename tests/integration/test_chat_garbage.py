@@ -10,8 +10,6 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 
-from server.auth.signing_keys import AccessTokens
-from server.db.pool import Pool
 from tests.services.chat import (
     JSON,
     MSGPACK,
@@ -29,11 +27,6 @@ from tests.services.chat import (
 async def web(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[WebProcess]:
     with web_process(database_url, redis_url, tmp_path) as web:
         yield web
-
-
-@pytest.fixture
-async def people(db: Pool) -> People:
-    return People(db, await AccessTokens.load(db))
 
 
 async def test_frames_that_end_the_conversation(web: WebProcess) -> None:

@@ -7,7 +7,7 @@ import pytest
 from chat.board import Board
 from chat.codes import Code
 from chat.history import Moderation
-from chat.publisher import Published, Publisher, Stale
+from chat.publisher import Published, Publisher, Stale, event_json
 from chat.ratelimit import Allowance
 from chat.room import Done, Refusal
 from chat.shards import Shards
@@ -175,7 +175,7 @@ async def test_what_is_published_while_its_author_is_banned_stands_before_the_ba
         message = Message(f"f{number}", 1, bob, "in flight")
         return await publisher.say(
             stage.room_id,
-            message,
+            event_json(message),
             account_id=bob.id,
             nonce=f"f{number}",
             judged_by=judged_by,

@@ -11,7 +11,7 @@ from chat import publisher as publishing
 from chat.bus import Bus
 from chat.codes import Code
 from chat.keys import archive_key, partition, room_key
-from chat.publisher import Published, Publisher, Stale
+from chat.publisher import Published, Publisher, Stale, event_json
 from chat.ratelimit import Allowance
 from chat.room import Position, Refusal
 from chat.shards import Shards
@@ -41,7 +41,7 @@ class Speaker:
         message = Message(secrets.token_hex(8), 1_700_000_000_000, Author(by, f"n{by}"), text)
         return await self._publisher.say(
             ROOM,
-            message,
+            event_json(message),
             account_id=by,
             nonce=nonce or secrets.token_hex(8),
             judged_by=judged_by,

@@ -2,46 +2,24 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from chat.archive import BATCH_ENTRIES, archive
 from chat.keys import partition
 from chat.publisher import LOG_EVENTS, Publisher
 from chat.shards import Shards
 from chat.wire import Author, Message
-from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
 from tests.services.chat import (
     MSGPACK,
     Account,
     ChatClient,
     Frame,
+    Pair,
     People,
-    WebProcess,
     chat_client,
     in_room,
-    web_process,
 )
-
-Pair = tuple[WebProcess, WebProcess]
-
-
-@pytest.fixture
-async def pair(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    with (
-        web_process(database_url, redis_url, tmp_path) as one,
-        web_process(database_url, redis_url, tmp_path) as two,
-    ):
-        yield one, two
-
-
-@pytest.fixture
-async def people(db: Pool) -> People:
-    return People(db, await AccessTokens.load(db))
 
 
 async def _talk(client: ChatClient, room: str, texts: list[str]) -> list[int]:

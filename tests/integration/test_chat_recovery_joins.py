@@ -1,37 +1,17 @@
 """Joins at awkward moments: while the room talks, twice on one socket, after a leave, after a long absence."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 from redis.asyncio import Redis
 
 from chat.keys import room_key
 from chat.publisher import LOG_EVENTS, Publisher
 from chat.shards import Shards
 from chat.wire import BACKFILL_MESSAGES, Author, Message
-from server.auth.signing_keys import AccessTokens
-from server.db.pool import Pool
-from tests.services.chat import Account, ChatClient, Frame, People, WebProcess, chat_client, in_room, web_process
+from tests.services.chat import Account, ChatClient, Frame, Pair, chat_client, in_room
 from tests.services.waiting import eventually
 
-Pair = tuple[WebProcess, WebProcess]
 ROUNDS = 40
-
-
-@pytest.fixture
-async def pair(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    with (
-        web_process(database_url, redis_url, tmp_path) as one,
-        web_process(database_url, redis_url, tmp_path) as two,
-    ):
-        yield one, two
-
-
-@pytest.fixture
-async def owner(db: Pool) -> Account:
-    return await People(db, await AccessTokens.load(db)).join()
 
 
 async def fill(shards: Shards, room: str, first: int, last: int) -> None:

@@ -13,8 +13,6 @@ import pytest
 from redis.asyncio import Redis
 
 from chat.keys import room_key
-from server.auth.signing_keys import AccessTokens
-from server.db.pool import Pool
 from tests.services.chat import ChatClient, Frame, People, WebProcess, chat_client, in_room, web_process
 from tests.services.processes import listens, running
 from tests.services.redis_proxy import RedisProxy
@@ -34,11 +32,6 @@ def redis_home(service_folder: Path) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="own-", dir=service_folder))
     give_to_user(folder)
     return folder
-
-
-@pytest.fixture
-async def people(db: Pool) -> People:
-    return People(db, await AccessTokens.load(db))
 
 
 @pytest.fixture

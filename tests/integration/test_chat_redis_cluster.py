@@ -13,7 +13,6 @@ from redis.asyncio import Redis
 from chat.keys import ACCOUNTS_CHANNEL, archive_key, partition
 from chat.presence import room_counts
 from chat.shards import Shards, open_shards
-from server.auth.signing_keys import AccessTokens
 from server.background import JobState
 from server.chat_archiver import Archiver
 from server.db.pool import Pool
@@ -46,11 +45,6 @@ async def _emptied(cluster: Cluster) -> bool:
         if b"role:master" in await node.order("INFO", "replication"):
             await node.order("FLUSHALL")
     return True
-
-
-@pytest.fixture
-async def people(db: Pool) -> People:
-    return People(db, await AccessTokens.load(db))
 
 
 @dataclass(frozen=True, slots=True)

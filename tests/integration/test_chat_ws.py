@@ -14,7 +14,6 @@ from chat.keys import ACCOUNTS_CHANNEL, room_key
 from chat.presence import publish_info, room_counts
 from chat.shards import Shards
 from chat.wire import Info
-from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
 from tests.services.chat import JSON, MSGPACK, People, WebProcess, chat_client, in_room, web_process
 
@@ -23,11 +22,6 @@ from tests.services.chat import JSON, MSGPACK, People, WebProcess, chat_client, 
 async def web(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[WebProcess]:
     with web_process(database_url, redis_url, tmp_path) as web:
         yield web
-
-
-@pytest.fixture
-async def people(db: Pool) -> People:
-    return People(db, await AccessTokens.load(db))
 
 
 @pytest.mark.parametrize("encoding", [JSON, MSGPACK])

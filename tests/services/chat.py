@@ -43,6 +43,10 @@ class WebProcess:
     log: Path
 
 
+Pair = tuple[WebProcess, WebProcess]
+"""Two processes on the same Redis and Postgres."""
+
+
 @contextmanager
 def web_process(
     database_url: str, redis_url: str, folder: Path, *, port: int | None = None, **environment: str

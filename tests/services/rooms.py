@@ -9,7 +9,7 @@ import msgspec
 from chat.calls import read_entries
 from chat.commander import Commander
 from chat.keys import room_key
-from chat.publisher import Published, Publisher
+from chat.publisher import Published, Publisher, event_json
 from chat.ratelimit import Allowance
 from chat.room import CommandResult, RoomRules
 from chat.sanctions import room_rules
@@ -66,7 +66,7 @@ class Stage:
         message = Message(f"m{number}", int(time.time() * 1000), Author(self.ids[by], by), text)
         published = await Publisher(self.shards).say(
             self.room_id,
-            message,
+            event_json(message),
             account_id=self.ids[by],
             nonce=f"say{number}",
             judged_by=(await self.rules()).version,
