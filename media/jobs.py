@@ -27,8 +27,13 @@ def live_key(public_id: str, what: str) -> str:
 
 
 def window_key(public_id: str) -> str:
-    """Hash: `generation`, `master`, `ended`, one field a rendition (`media/live.py`)."""
+    """Hash: `generation`, `master`, `first`, `first_discontinuity`, `ended`, `tail:<rendition>` each (`media/live.py`)."""
     return live_key(public_id, "window")
+
+
+def spine_key(public_id: str) -> str:
+    """List of `media.window.Record`s, one JSON each, contiguous; the hash's `first` is the first one's sequence number."""
+    return live_key(public_id, "spine")
 
 
 def wake_channel(public_id: str) -> str:

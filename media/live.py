@@ -1,11 +1,11 @@
 """Live windows in Redis: claimed, written and ended by scripts, read by whoever renders playlists.
 
-One hash a broadcast (`media.jobs.window_key`): `generation`, `master` (its renditions in order), `rendition:<name>`
-(one `MediaWindow` each), `ended`.  A write with an older generation than the hash's changes nothing.
+Two keys a broadcast: the hash `window` (`generation`, `master`, `tail:<rendition>` each, `first`, `first_discontinuity`,
+`ended`) and the list `spine` (one `Record` a segment).  A write with an older generation than the hash's changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,30 +13,29 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from media.jobs import wake_channel, window_key
-from media.window import Live, MediaWindow, Rendition, finish
+from media.jobs import spine_key, wake_channel, window_key
+from media.window import DVR_SECONDS, Live, Master, Record, Tail
 
 LIFE_MS = 24 * 3600 * 1000
 """A window that nobody writes, claims or ends for so long is forgotten."""
 ENDED_LIFE_MS = 3600 * 1000
-"""How long players that come late still learn that it is over."""
+"""How long players that come late still learn that it is over, and the recorder has to copy what is left."""
 
-Outcome = Literal["written", "stale", "ended"]
+Outcome = Literal["written", "stale", "ended", "hole"]
+"""`hole`: records before the given ones are missing; `restore` them."""
 
-_FIELD = "rendition:"
+_TAIL = "tail:"
 _encoder = msgspec.json.Encoder()
-_master_decoder = msgspec.json.Decoder(tuple[Rendition, ...])
-_window_decoder = msgspec.json.Decoder(MediaWindow)
+_master_decoder = msgspec.json.Decoder(Master)
+_tail_decoder = msgspec.json.Decoder(Tail)
+_record_decoder = msgspec.json.Decoder(Record)
 
 
 def _script(name: str) -> str:
     return (Path(__file__).parent / "lua" / f"{name}.lua").read_text()
 
 
-_claim_text, _window_text, _end_text = _script("claim"), _script("window"), _script("end")
-
-
-NOTHING = Live(0, (), {})
+_texts = {name: _script(name) for name in ("claim", "window", "read", "restore", "end")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,11 @@ class LiveWindows:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._claim = redis.register_script(_claim_text)
-        self._window = redis.register_script(_window_text)
-        self._end = redis.register_script(_end_text)
+        self._claim = redis.register_script(_texts["claim"])
+        self._window = redis.register_script(_texts["window"])
+        self._read = redis.register_script(_texts["read"])
+        self._restore = redis.register_script(_texts["restore"])
+        self._end = redis.register_script(_texts["end"])
 
     async def claim(self, public_id: str) -> Claimed | None:
         """Become the only writer; None when the broadcast has ended.
@@ -65,67 +66,101 @@ class LiveWindows:
         generation = int(await self._claim(keys=[window_key(public_id)], args=[LIFE_MS]))
         if not generation:
             return None
-        return Claimed(generation, await self.read(public_id) or NOTHING)
+        return Claimed(generation, await self.read(public_id) or Live())
 
     async def publish(
         self,
         public_id: str,
         generation: int,
-        windows: Mapping[str, MediaWindow],
-        renditions: Sequence[Rendition] | None = None,
+        tails: Mapping[str, Tail],
+        records: Sequence[Record] = (),
+        master: Master | None = None,
+        keep_records: int = DVR_SECONDS // 2,
     ) -> Outcome:
-        """Write these renditions' windows, and the multivariant description when it is given, all at once.
+        """Write these renditions' tails, new records in order, and the master when it is given, all at once.
 
         Raises:
             RedisError: Redis is away; the same write may be repeated.
         """
         fields: list[str | bytes] = []
-        if renditions is not None:
-            fields += ["master", _encoder.encode(tuple(renditions))]
-        for name, window in windows.items():
-            fields += [_FIELD + name, _encoder.encode(window)]
+        if master is not None:
+            fields += ["master", _encoder.encode(master)]
+        for name, tail in tails.items():
+            fields += [_TAIL + name, _encoder.encode(tail)]
+        joined = [item for record in records for item in (record.sequence, _encoder.encode(record))]
         outcome = await self._window(
-            keys=[window_key(public_id), wake_channel(public_id)], args=[generation, LIFE_MS, *fields]
+            keys=[window_key(public_id), wake_channel(public_id), spine_key(public_id)],
+            args=[generation, LIFE_MS, keep_records, len(fields) // 2, *fields, *joined],
         )
-        match outcome:
-            case b"written":
-                return "written"
-            case b"stale":
-                return "stale"
-            case b"ended":
-                return "ended"
-            case _:
-                raise RedisError(f"the window script answered {outcome!r}")
+        return _outcome(outcome)
 
-    async def read(self, public_id: str) -> Live | None:
+    async def restore(self, public_id: str, generation: int, records: Sequence[Record], discontinuity: int) -> Outcome:
+        """Write the whole spine anew; `discontinuity` is the number of its first record.
+
+        Raises:
+            RedisError: Redis is away; the same write may be repeated.
+        """
+        texts = [_encoder.encode(record) for record in records]
+        first = records[0].sequence if records else 0
+        keys = [window_key(public_id), spine_key(public_id)]
+        return _outcome(await self._restore(keys=keys, args=[generation, LIFE_MS, first, discontinuity, *texts]))
+
+    async def read(self, public_id: str, known: Live | None = None) -> Live | None:
         """What stands now; None when there never was such a broadcast, or it is long over.
 
+        With what the caller has `known`, only newer records travel.
+
         Raises:
             RedisError: Redis is away.
         """
-        fields = cast("dict[bytes, bytes]", await self._redis.hgetall(window_key(public_id)))
-        return _live(fields) if fields else None
+        wanted = known.next_sequence if known else 0
+        reply = await self._read(keys=[window_key(public_id), spine_key(public_id)], args=[wanted])
+        flat, texts, start = cast("tuple[list[bytes], list[bytes], int]", reply)
+        if not flat:
+            return None
+        fresh = _live(dict(zip(flat[::2], flat[1::2], strict=True)))
+        records = [_record_decoder.decode(text) for text in texts]
+        if known and known.first_sequence <= fresh.first_sequence <= start == known.next_sequence:
+            records = [*known.records[fresh.first_sequence - known.first_sequence :], *records]
+        elif start > fresh.first_sequence:  # what we knew is not what stands there
+            return await self.read(public_id)
+        return replace(fresh, records=records)
 
     async def end(self, public_id: str) -> None:
-        """Close every window for good; repeating it is harmless.
+        """Close every list for good; repeating it is harmless.
 
         Raises:
             RedisError: Redis is away.
         """
-        await self._end(keys=[window_key(public_id), wake_channel(public_id)], args=[ENDED_LIFE_MS])
+        keys = [window_key(public_id), wake_channel(public_id), spine_key(public_id)]
+        await self._end(keys=keys, args=[ENDED_LIFE_MS])
+
+
+def _outcome(reply: object) -> Outcome:
+    match reply:
+        case b"written":
+            return "written"
+        case b"stale":
+            return "stale"
+        case b"ended":
+            return "ended"
+        case b"hole":
+            return "hole"
+        case _:
+            raise RedisError(f"the window script answered {reply!r}")
 
 
 def _live(fields: dict[bytes, bytes]) -> Live:
-    is_ended = b"ended" in fields
-    prefix = _FIELD.encode()
-    windows = {
-        name.removeprefix(prefix).decode(): _window_decoder.decode(value)
-        for name, value in fields.items()
-        if name.startswith(prefix)
-    }
+    prefix = _TAIL.encode()
     return Live(
         generation=int(fields.get(b"generation", b"0")),
-        renditions=_master_decoder.decode(fields.get(b"master", b"[]")),
-        windows={name: finish(window) for name, window in windows.items()} if is_ended else windows,
-        is_ended=is_ended,
+        master=_master_decoder.decode(fields[b"master"]) if b"master" in fields else Master(),
+        first_sequence=int(fields.get(b"first", b"0")),
+        first_discontinuity=int(fields.get(b"first_discontinuity", b"0")),
+        tails={
+            name.removeprefix(prefix).decode(): _tail_decoder.decode(value)
+            for name, value in fields.items()
+            if name.startswith(prefix)
+        },
+        is_ended=b"ended" in fields,
     )
