@@ -27,12 +27,12 @@ def live_key(public_id: str, what: str) -> str:
 
 
 def window_key(public_id: str) -> str:
-    """Hash: `generation`, `master`, `first`, `first_discontinuity`, `ended`, `tail:<rendition>` each (`media/live.py`)."""
+    """Hash: `generation`, `master`, `first`, `first_discontinuity`, `ended`, a `tail:<rendition>` each."""
     return live_key(public_id, "window")
 
 
 def spine_key(public_id: str) -> str:
-    """List of `media.window.Record`s, one JSON each, contiguous; the hash's `first` is the first one's sequence number."""
+    """List of `media.window.Record`s, one JSON each, contiguous; the hash's `first` numbers the first one."""
     return live_key(public_id, "spine")
 
 

@@ -1,8 +1,8 @@
-"""What a broadcast's playlists say, as values: a spine of finished segments that all renditions share, and each one's tail.
+"""What a broadcast's playlists say, as values: a spine of segments that all renditions share, and each one's tail.
 
-Pure.  A `Record` is one segment in every rendition; records are contiguous, join at the end and leave at the front, and no
-number ever goes back.  A `Tail` is one rendition's last few segments with their parts, the open one included.  Source:
-RFC 8216bis §6.2.1 and §6.2.2; `docs/decisions/007-spine-and-tails.md`.
+Pure.  A `Record` is one segment in every rendition; records are contiguous, join at the end and leave at the front, and
+no number ever goes back.  A `Tail` is one rendition's last few segments with their parts, the open one included.
+Source: RFC 8216bis §6.2.1 and §6.2.2; `docs/decisions/007-spine-and-tails.md`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,6 +85,9 @@ class Master(msgspec.Struct, frozen=True, omit_defaults=True):
     """Fixed for the life of the address; so is `part_target_us`."""
     part_target_us: int = 0
     """0: no low-latency lists."""
+
+
+NO_MASTER = Master()
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
@@ -185,7 +188,7 @@ class Live:
     """Everything that a broadcast's playlists say."""
 
     generation: int = 0
-    master: Master = Master()
+    master: Master = NO_MASTER
     first_sequence: int = 0
     """Of the spine's first record, or of the one to come."""
     first_discontinuity: int = 0
@@ -242,7 +245,7 @@ class MediaWindow:
         return sum((segment.duration for segment in self.segments), Fraction())
 
 
-# --- from a spine and a tail to a list ----------------------------------------------------------------------------------
+# --- from a spine and a tail to a list -------------------------------------------------------------------------------
 
 
 def segment_of(record: Record, name: str) -> Segment:

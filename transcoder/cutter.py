@@ -1,4 +1,4 @@
-"""Cut the samples of all renditions into segments with equal boundaries, and segments into parts.
+"""Cut the samples of all renditions into segments with equal boundaries, and segments into parts as they come.
 
 Pure.  One rendition is the reference: its key frames decide where a segment begins (every `SEGMENT_SECONDS` of sound
 where there is no picture).  The others are held back until the reference has passed them, then cut at the same times.
@@ -11,8 +11,8 @@ from fractions import Fraction
 
 from media.fmp4 import Init, Sample, write_fragment
 from media.ladder import SEGMENT_SECONDS
+from media.parts import part_ticks
 
-PART_SECONDS = 0.5
 MAX_HELD_SECONDS = 12.0
 MAX_SEGMENT_SECONDS = 2.5
 """Above this a segment would round to more than the playlists' fixed TARGETDURATION."""
@@ -24,24 +24,27 @@ class CutError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartCut:
-    """A part's place inside its segment."""
+    """A part of a rendition's current segment; the first one after a `SegmentEnd` opens the next."""
 
+    rendition: str
+    data: bytes
     duration_ticks: int
-    offset_bytes: int
-    length_bytes: int
+    timescale: int
     is_independent: bool
+    start_seconds: float
+    """Media time of its first sample."""
+    key_bytes: int
+    """Of a segment's first part of pictures: the leading bytes with the key frame alone; else 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentCut:
-    """One rendition's piece of a segment."""
+class SegmentEnd:
+    """The rendition's current segment is whole."""
 
-    start_seconds: float
-    """Media time of its first sample."""
-    duration_ticks: int
-    timescale: int
-    data: bytes
-    parts: tuple[PartCut, ...]
+    rendition: str
+
+
+Cut = PartCut | SegmentEnd
 
 
 @dataclass(slots=True)
@@ -49,20 +52,26 @@ class _Track:
     init: Init | None = None
     held: deque[Sample] = field(default_factory=deque)
     open: list[Sample] = field(default_factory=list)
+    """Of the part in the making."""
+    open_ticks: int = 0
+    longest_ticks: int = 0
+    has_parts: bool = False
+    """The current segment has parts already."""
     segment: int = -1
     """Number of the segment that `open` belongs to; -1 before the first boundary."""
-    done: deque[SegmentCut] = field(default_factory=deque)
     sequence: int = 0
 
 
 class Cutter:
-    """Feed inits and samples; take segments that are whole in every rendition."""
+    """Feed inits and samples; take parts, and the ends of segments."""
 
-    def __init__(self, renditions: Sequence[str]) -> None:
+    def __init__(self, renditions: Sequence[str], part_target_us: int) -> None:
         self._tracks = {name: _Track() for name in renditions}
         self._reference = renditions[0]
+        self._part_target_us = part_target_us
         self._boundaries: list[Fraction] = []
         self._horizon = Fraction(-1)
+        self._cuts: list[Cut] = []
 
     def inits(self) -> dict[str, Init] | None:
         """Every rendition's init, once all are there."""
@@ -71,10 +80,12 @@ class Cutter:
 
     def take_init(self, rendition: str, init: Init) -> None:
         """The initialization section of one rendition."""
-        self._tracks[rendition].init = init
+        track = self._tracks[rendition]
+        track.init = init
+        track.longest_ticks = part_ticks(self._part_target_us, init.timescale)
 
-    def take(self, rendition: str, samples: Sequence[Sample]) -> list[dict[str, SegmentCut]]:
-        """Samples in decode order; returns the segments that they made whole, in order.
+    def take(self, rendition: str, samples: Sequence[Sample]) -> list[Cut]:
+        """Samples in decode order; returns what they completed, in order.
 
         Raises:
             CutError: key frames too far apart, or renditions drifted apart.
@@ -83,23 +94,31 @@ class Cutter:
         if track.init is None:
             raise CutError(f"samples of {rendition} before its init")
         track.held.extend(samples)
-        self._find_boundaries(rendition, track.init, samples)
-        for name, other in self._tracks.items():
-            self._consume(name, other)
-        return self._whole()
+        if rendition == self._reference:
+            self._find_boundaries(track.init, samples)
+            for name, other in self._tracks.items():
+                self._consume(name, other)
+        else:
+            self._consume(rendition, track)
+        return self._taken()
 
-    def finish(self) -> list[dict[str, SegmentCut]]:
-        """The run is over: what is whole, and the last segment as far as every rendition has it."""
+    def finish(self) -> list[Cut]:
+        """The run is over: what is left, and the last segments as far as they go."""
         self._horizon = Fraction(2**63)
         for name, track in self._tracks.items():
             self._consume(name, track)
-            if track.open and track.segment >= 0:
-                self._close(name, track)
-        return self._whole()
+            if track.segment >= 0 and (track.open or track.has_parts):
+                self._end_segment(name, track)
+        return self._taken()
 
-    def _find_boundaries(self, rendition: str, init: Init, samples: Sequence[Sample]) -> None:
-        if rendition != self._reference:
-            return
+    def _taken(self) -> list[Cut]:
+        numbers = [track.segment for track in self._tracks.values()]
+        if (max(numbers) - min(numbers)) * SEGMENT_SECONDS > MAX_HELD_SECONDS:
+            raise CutError("a rendition is behind the others")
+        cuts, self._cuts = self._cuts, []
+        return cuts
+
+    def _find_boundaries(self, init: Init, samples: Sequence[Sample]) -> None:
         for sample in samples:
             at = _shown(sample, init)
             self._horizon = max(self._horizon, at)
@@ -118,7 +137,7 @@ class Cutter:
         return at - self._boundaries[0] >= len(self._boundaries) * Fraction(SEGMENT_SECONDS) - slack
 
     def _consume(self, name: str, track: _Track) -> None:
-        """Move held samples that the reference has passed into segments; the first one behind a boundary closes one."""
+        """Move held samples that the reference has passed into parts; the first behind a boundary ends a segment."""
         while track.held and track.init is not None:
             sample = track.held[0]
             at = _shown(sample, track.init)
@@ -131,7 +150,7 @@ class Cutter:
                 return
             track.held.popleft()
             if track.segment >= 0:
-                track.open.append(sample)
+                self._join(name, track, sample)
 
     def _open_following(self, name: str, track: _Track, sample: Sample, at: Fraction, slack: Fraction) -> None:
         """A sample behind one boundary opens its segment; behind two, a whole segment would be missing."""
@@ -141,49 +160,51 @@ class Cutter:
                     raise CutError(f"{name} has no key frame at the boundary")
                 return
             if track.segment >= 0:
-                self._close(name, track)
+                self._end_segment(name, track)
             track.segment += 1
 
-    def _close(self, name: str, track: _Track) -> None:
-        samples, track.open = track.open, []
-        if track.init is None or not samples:
-            raise CutError(f"{name} has nothing in a whole segment")
-        scale = track.init.timescale
-        data = bytearray()
-        parts: list[PartCut] = []
-        for group in _parts(samples, scale):
-            track.sequence += 1
-            fragment = write_fragment(track.sequence, track.init.track_id, group)
-            duration = sum(sample.duration for sample in group)
-            is_independent = group[0].is_sync
-            parts.append(PartCut(duration, len(data), len(fragment), is_independent))
-            data += fragment
-        start = float(_shown(samples[0], track.init))
-        duration = sum(sample.duration for sample in samples)
-        track.done.append(SegmentCut(start, duration, scale, bytes(data), tuple(parts)))
+    def _join(self, name: str, track: _Track, sample: Sample) -> None:
+        """A part ends where one more frame of the same length would not fit: nobody waits for that frame."""
+        if track.open and track.open_ticks + sample.duration > track.longest_ticks:
+            self._cut_part(name, track)
+        track.open.append(sample)
+        track.open_ticks += sample.duration
+        if track.open_ticks + sample.duration > track.longest_ticks:
+            self._cut_part(name, track)
 
-    def _whole(self) -> list[dict[str, SegmentCut]]:
-        ready: list[dict[str, SegmentCut]] = []
-        while all(track.done for track in self._tracks.values()):
-            ready.append({name: track.done.popleft() for name, track in self._tracks.items()})
-        if any(len(track.done) * SEGMENT_SECONDS > MAX_HELD_SECONDS for track in self._tracks.values()):
-            raise CutError("a rendition is behind the others")
-        return ready
+    def _cut_part(self, name: str, track: _Track) -> None:
+        samples, track.open, track.open_ticks = track.open, [], 0
+        assert track.init is not None  # noqa: S101  # samples are taken only after it
+        is_first = not track.has_parts
+        groups = [samples]
+        if is_first and track.init.kind == "video" and samples[0].is_sync and len(samples) > 1:
+            groups = [samples[:1], samples[1:]]  # the key frame alone: what I-frame lists name
+        data, key_bytes = bytearray(), 0
+        for group in groups:
+            track.sequence += 1
+            data += write_fragment(track.sequence, track.init.track_id, group)
+            key_bytes = key_bytes or len(data)
+        track.has_parts = True
+        self._cuts.append(
+            PartCut(
+                rendition=name,
+                data=bytes(data),
+                duration_ticks=sum(sample.duration for sample in samples),
+                timescale=track.init.timescale,
+                is_independent=samples[0].is_sync,
+                start_seconds=float(_shown(samples[0], track.init)),
+                key_bytes=key_bytes if is_first and track.init.kind == "video" else 0,
+            )
+        )
+
+    def _end_segment(self, name: str, track: _Track) -> None:
+        if track.open:
+            self._cut_part(name, track)
+        if not track.has_parts:
+            raise CutError(f"{name} has nothing in a whole segment")
+        track.has_parts = False
+        self._cuts.append(SegmentEnd(name))
 
 
 def _shown(sample: Sample, init: Init) -> Fraction:
     return Fraction(sample.time + sample.composition, init.timescale)
-
-
-def _parts(samples: Sequence[Sample], timescale: int) -> list[list[Sample]]:
-    """Groups of at most `PART_SECONDS`."""
-    longest = int(PART_SECONDS * timescale)
-    groups: list[list[Sample]] = []
-    length = 0
-    for sample in samples:
-        if not groups or length + sample.duration > longest:
-            groups.append([])
-            length = 0
-        groups[-1].append(sample)
-        length += sample.duration
-    return groups

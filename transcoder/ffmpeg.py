@@ -1,4 +1,4 @@
-"""One FFmpeg run: tags in, whole segments out, watched until it ends.
+"""One FFmpeg run: tags in, parts and segments out, watched until it ends.
 
 Every pipe has a reader of its own; the input queue is bounded, and its fullness means that FFmpeg hangs or is far too
 slow.
@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,11 +16,11 @@ from io import FileIO
 
 import structlog
 
-from media.command import PROGRESS, THUMBNAIL, command
+from media.command import PROGRESS, THUMBNAIL
 from media.fmp4 import FragmentError, FragmentReader, Init
 from media.ladder import AUDIO, Plan
 from media.window import WindowError
-from transcoder.cutter import CutError, Cutter, SegmentCut
+from transcoder.cutter import Cut, CutError, Cutter
 from transcoder.packager import FencedError
 from transcoder.processes import child, last_words
 from transcoder.progress import Progress, ProgressReader, Watchdog
@@ -52,12 +52,16 @@ class RunEnd(StrEnum):
     """Another worker has the broadcast, or it has ended."""
 
 
+Argv = Callable[[Mapping[str, int]], list[str]]
+"""FFmpeg's arguments, given the open write ends by name (`media.command`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outlets:
     """Where a run's output goes."""
 
     begin: Callable[[Mapping[str, Init]], Awaitable[None]]
-    segment: Callable[[Mapping[str, SegmentCut]], Awaitable[None]]
+    cuts: Callable[[Sequence[Cut]], Awaitable[None]]
     thumbnail: Callable[[bytes], Awaitable[None]]
 
 
@@ -70,15 +74,16 @@ class _EndError(Exception):
 class Run:
     """Start it, offer it bytes, look whether it is over now and then, and `finish` or `abort` it in the end."""
 
-    def __init__(self, ffmpeg: str, plan: Plan, outlets: Outlets) -> None:
-        self._ffmpeg = ffmpeg
+    def __init__(self, argv: Argv, plan: Plan, part_target_us: int, outlets: Outlets) -> None:
+        self._argv = argv
         self._plan = plan
         self._outlets = outlets
         self._names = [*(rung.name for rung in plan.video), AUDIO]
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_ITEMS)
         self._queued_bytes = 0
-        self._cutter = Cutter(self._names)
+        self._cutter = Cutter(self._names, part_target_us)
         self._has_begun = False
+        self._waiting: list[Cut] = []
         self._lock = asyncio.Lock()
         self._watchdog = Watchdog(time.monotonic())
         self._stop = RunEnd.ENDED
@@ -141,8 +146,7 @@ class Run:
                 reader, writers[name] = os.pipe()
                 readers[name] = stack.enter_context(FileIO(reader))
                 write_ends.callback(os.close, writers[name])
-            argv = command(self._ffmpeg, self._plan, writers)
-            opened = child(argv, stdin=True, stdout=False, descriptors=tuple(writers.values()))
+            opened = child(self._argv(writers), stdin=True, stdout=False, descriptors=tuple(writers.values()))
             process = await stack.enter_async_context(opened)
             write_ends.close()  # ours only: the child's copies are what keeps the pipes open
             return await self._tend(process, readers)
@@ -213,16 +217,22 @@ class Run:
             for piece in reader.feed(data):
                 if isinstance(piece, Init):
                     self._cutter.take_init(name, piece)
-                elif segments := self._cutter.take(name, piece.samples):
+                elif cuts := self._cutter.take(name, piece.samples):
                     async with self._lock:
-                        await self._publish(segments)
+                        await self._publish(cuts)
 
-    async def _publish(self, segments: list[dict[str, SegmentCut]]) -> None:
-        for cuts in segments:
-            if not self._has_begun and (inits := self._cutter.inits()) is not None:
-                await self._outlets.begin(inits)
-                self._has_begun = True
-            await self._outlets.segment(cuts)
+    async def _publish(self, cuts: list[Cut]) -> None:
+        """Hand the cuts out once every rendition's init is there."""
+        self._waiting += cuts
+        if not self._has_begun:
+            inits = self._cutter.inits()
+            if inits is None or not self._waiting:
+                return
+            await self._outlets.begin(inits)
+            self._has_begun = True
+        cuts, self._waiting = self._waiting, []
+        if cuts:
+            await self._outlets.cuts(cuts)
 
 
 def _ends(group: BaseExceptionGroup[_EndError]) -> list[RunEnd]:

@@ -1,12 +1,13 @@
-"""Write whole segments to the store, then let the windows say so: files first, addresses after.
+"""Write parts and segments to the store, then let the lists say so: files first, addresses after.
 
-What has left the windows is deleted by the sweeper in `server jobs`.
+What has left the lists is deleted by the sweeper in `server jobs`; parts, which are many and short-lived, by us.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
@@ -15,10 +16,21 @@ from redis.exceptions import RedisError
 from media.command import OFFSET_SECONDS
 from media.fmp4 import Init
 from media.ladder import AUDIO, AUDIO_KBPS, SEGMENT_SECONDS, Plan
-from media.live import Claimed, LiveWindows
+from media.live import Claimed, LiveWindows, Outcome
+from media.parts import part_target_us
 from media.store import MediaStore
-from media.window import MediaWindow, Part, Rendition, Segment, append, resume
-from transcoder.cutter import SegmentCut
+from media.timeline import Timeline
+from media.window import (
+    DVR_SECONDS,
+    PARTS_LISTED_TARGETS,
+    Record,
+    Rendition,
+    Segment,
+    WindowError,
+    init_name,
+    part_name,
+)
+from transcoder.cutter import Cut, PartCut
 from transcoder.figures import segment_write_seconds
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -31,6 +43,9 @@ ANNOUNCE_SECONDS = 1.0
 CONTAINER_SHARE = 1.05
 """Boxes around the samples: about 24 bytes a sample and 100 a part."""
 AUDIO_GROUP = "audio"
+KEEP_RECORDS = int(DVR_SECONDS / SEGMENT_SECONDS)
+PARTS_HELD_SECONDS = PARTS_LISTED_TARGETS * SEGMENT_SECONDS + 14.0
+"""A part's file outlives its place in the lists by so much: three target durations (RFC 8216bis §6.2.2), and slack."""
 
 
 class FencedError(Exception):
@@ -45,25 +60,48 @@ class Packager:
         self._generation = claimed.generation
         self._store = store
         self._live_windows = windows
-        self._windows: dict[str, MediaWindow] = dict(claimed.live.windows)
-        self._renditions: tuple[Rendition, ...] = claimed.live.renditions
-        self._end_ms = max((_end_ms(window) for window in self._windows.values()), default=0)
-        self._run = 0
-        self._init = ""
+        self._timeline = Timeline(claimed.live, claimed.generation, KEEP_RECORDS)
         self._anchor_ms = 0
-        self._announced: dict[str, MediaWindow] = {}
+        self._end_ms = self._timeline.end_ms
+        self._bodies: dict[str, bytearray] = {}
+        self._unwritten: list[Record] = []
+        self._is_master_new = False
+        self._old_parts: deque[tuple[float, str]] = deque()
 
     @property
     def video_rungs(self) -> int | None:
         """How many video renditions the broadcast already has; None before its first segment."""
-        return sum(rendition.kind == "video" for rendition in self._renditions) if self._renditions else None
+        renditions = self._timeline.master.renditions
+        return sum(rendition.kind == "video" for rendition in renditions) if renditions else None
 
     @property
     def renditions(self) -> tuple[Rendition, ...]:
         """As the multivariant playlist lists them."""
-        return self._renditions
+        return self._timeline.master.renditions
 
-    async def begin(self, plan: Plan, inits: Mapping[str, Init], anchor_ms: int) -> None:
+    @property
+    def part_target_us(self) -> int:
+        """The broadcast's PART-TARGET; 0 before its first run."""
+        return self._timeline.master.part_target_us
+
+    async def recover(self) -> None:
+        """Close what a worker before us left open: its parts become the segment, as far as they are here.
+
+        Raises:
+            OSError: the store is away.
+        """
+        for name, segment in self._timeline.open_segments().items():
+            folder = f"{self._public_id}/{name}"
+            files = [f"{folder}/{part_name(segment.generation, part.number)}" for part in segment.parts]
+            bodies = [await self._store.get(file) for file in files]
+            if segment.parts and all(bodies):
+                await self._put(name, segment.name, b"".join(body or b"" for body in bodies))
+                self._timeline.end(name)
+            else:
+                self._timeline.lose(name)
+        self._unwritten += self._timeline.settle(is_final=True)
+
+    async def begin(self, plan: Plan, inits: Mapping[str, Init], anchor_ms: int, *, is_slate: bool = False) -> None:
         """A new FFmpeg run: store its initialization sections; its first segment will carry a DISCONTINUITY.
 
         `anchor_ms` is the wall clock of media time 0; it never goes behind what was published.
@@ -72,88 +110,131 @@ class Packager:
             OSError: the store is away.
         """
         self._anchor_ms = max(anchor_ms, self._end_ms)
-        self._run += 1
-        self._init = f"{self._generation}-{self._run}-init.mp4"
+        run = self._timeline.begin(
+            _renditions(plan, inits),
+            target_duration_seconds=int(SEGMENT_SECONDS),
+            part_target_us=part_target_us(plan.video[0].fps if plan.video else 0),
+            is_slate=is_slate,
+        )
         for name, init in inits.items():
-            await self._put(name, self._init, init.data)
-        self._renditions = _renditions(plan, inits)
-        known = next(iter(self._windows.values()), None)
-        for rendition in self._renditions:
-            if rendition.name not in self._windows:
-                self._windows[rendition.name] = MediaWindow(
-                    target_duration_seconds=int(SEGMENT_SECONDS),
-                    media_sequence=known.next_sequence if known else 0,
-                    discontinuity_sequence=known.next_discontinuity_sequence if known else 0,
-                )
-        self._windows = {name: resume(window) for name, window in self._windows.items()}
+            await self._put(name, init_name(self._generation, run), init.data)
+        self._is_master_new = True
 
-    async def publish(self, cuts: Mapping[str, SegmentCut]) -> bool:
-        """One segment of all renditions; False while Redis is away: then the next segment's write says this one too.
+    async def publish(self, cuts: Sequence[Cut]) -> bool:
+        """Parts and ends of segments, in order; False while Redis is away: then the next write says this one too.
 
         Raises:
             FencedError: we are no longer the writer.
             OSError: the store stayed away.
         """
         started = time.monotonic()
-        grown: dict[str, MediaWindow] = {}
-        for name, cut in cuts.items():
-            window = self._windows[name]
-            segment = self._segment(cut, window.next_sequence)
-            await self._put(name, segment.name, cut.data)
-            grown[name] = append(window, segment)
-        self._windows.update(grown)
-        self._end_ms = max(_end_ms(window) for window in grown.values())
+        for cut in cuts:
+            if isinstance(cut, PartCut):
+                await self._join(cut)
+            else:
+                await self._end(cut.rendition)
         is_public = await self.announce()
         segment_write_seconds.observe(time.monotonic() - started)
+        await self._delete_old_parts(time.monotonic())
         return is_public
 
-    async def announce(self) -> bool:
-        """Write the windows as they are, if there is anything new; False while Redis is away.
+    async def close(self) -> bool:
+        """The run is over: what is open ends here, and a rendition that lacks it gets a gap; False while Redis is away.
 
         Raises:
             FencedError: we are no longer the writer.
         """
-        listed = {item.name: self._windows[item.name] for item in self._renditions}
-        if listed == self._announced:
+        for name in self._timeline.open_segments():
+            try:
+                await self._end(name)
+            except (OSError, WindowError) as error:
+                _log.warning("segment_lost", rendition=name, error=type(error).__name__)
+                self._timeline.lose(name)
+        self._bodies.clear()
+        self._settle(is_final=True)
+        return await self.announce()
+
+    async def announce(self) -> bool:
+        """Write what is new in the lists; False while Redis is away.
+
+        Raises:
+            FencedError: we are no longer the writer.
+        """
+        tails = self._timeline.take_changed()
+        if not tails and not self._unwritten and not self._is_master_new:
             return True
+        master = self._timeline.master if self._is_master_new else None
+        written = len(self._unwritten)
         try:
-            outcome = await asyncio.wait_for(
-                self._live_windows.publish(self._public_id, self._generation, listed, self._renditions),
-                ANNOUNCE_SECONDS,
-            )
+            async with asyncio.timeout(ANNOUNCE_SECONDS):
+                outcome = await self._live_windows.publish(
+                    self._public_id, self._generation, tails, self._unwritten, master, KEEP_RECORDS
+                )
+                if outcome == "hole":
+                    outcome = await self._restore()
         except (RedisError, TimeoutError) as error:
             _log.warning("window_not_written", error=type(error).__name__)
+            self._timeline.note_unwritten(tails)
             return False
         if outcome != "written":
             raise FencedError(outcome)
-        self._announced = listed
+        self._is_master_new = False
+        del self._unwritten[:written]
         return True
+
+    async def _restore(self) -> Outcome:
+        """Redis has lost the spine: it gets all that we remember."""
+        timeline = self._timeline
+        _log.warning("spine_restored", records=len(timeline.records))
+        outcome = await self._live_windows.restore(
+            self._public_id, self._generation, timeline.records, timeline.first_discontinuity
+        )
+        if outcome != "written":
+            return outcome
+        return await self._live_windows.publish(
+            self._public_id, self._generation, timeline.tails(), (), timeline.master, KEEP_RECORDS
+        )
+
+    async def _join(self, cut: PartCut) -> None:
+        name = cut.rendition
+        await self._put(name, part_name(self._generation, self._timeline.next_part(name)), cut.data)
+        self._timeline.join(
+            name,
+            duration_ticks=cut.duration_ticks,
+            timescale=cut.timescale,
+            size_bytes=len(cut.data),
+            key_bytes=cut.key_bytes,
+            is_independent=cut.is_independent,
+            program_date_time_ms=self._anchor_ms + round((cut.start_seconds - OFFSET_SECONDS) * 1000),
+        )
+        self._bodies.setdefault(name, bytearray()).extend(cut.data)
+
+    async def _end(self, name: str) -> None:
+        open_segment = self._timeline.open_segments().get(name)
+        if open_segment is not None:
+            await self._put(name, open_segment.name, bytes(self._bodies.pop(name, b"")))
+        self._timeline.end(name)
+        self._settle(is_final=False)
+
+    def _settle(self, *, is_final: bool) -> None:
+        self._unwritten += self._timeline.settle(is_final=is_final)
+        del self._unwritten[:-KEEP_RECORDS]
+        self._end_ms = self._timeline.end_ms
 
     async def _put(self, rendition: str, file: str, data: bytes) -> None:
         await _persist(lambda: self._store.put(f"{self._public_id}/{rendition}/{file}", data))
 
-    def _segment(self, cut: SegmentCut, sequence: int) -> Segment:
-        return Segment(
-            sequence=sequence,
-            generation=self._generation,
-            name=f"{self._generation}-{sequence}.m4s",
-            init=self._init,
-            duration_ticks=cut.duration_ticks,
-            timescale=cut.timescale,
-            program_date_time_ms=self._anchor_ms + round((cut.start_seconds - OFFSET_SECONDS) * 1000),
-            size_bytes=len(cut.data),
-            parts=tuple(
-                Part(part.duration_ticks, part.offset_bytes, part.length_bytes, part.is_independent)
-                for part in cut.parts
-            ),
-        )
+    async def _delete_old_parts(self, tick: float) -> None:
+        for name, segment in self._timeline.take_left():
+            self._old_parts += [(tick + PARTS_HELD_SECONDS, file) for file in self._part_files(name, segment)]
+        while self._old_parts and self._old_parts[0][0] <= tick:
+            try:
+                await self._store.delete(self._old_parts.popleft()[1])
+            except OSError as error:  # the sweeper finds it
+                _log.warning("part_not_deleted", error=type(error).__name__)
 
-
-def _end_ms(window: MediaWindow) -> int:
-    if not window.segments:
-        return 0
-    last = window.segments[-1]
-    return last.program_date_time_ms + round(last.duration * 1000)
+    def _part_files(self, name: str, segment: Segment) -> list[str]:
+        return [f"{self._public_id}/{name}/{part_name(segment.generation, part.number)}" for part in segment.parts]
 
 
 def _renditions(plan: Plan, inits: Mapping[str, Init]) -> tuple[Rendition, ...]:

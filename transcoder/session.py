@@ -3,22 +3,24 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
 from redis.asyncio import Redis
 
+from media.command import command
 from media.feed import Feed
 from media.flv import FlvError, Kind, Tag
 from media.fmp4 import Init
 from media.jobs import LiveJob, Warned
 from media.ladder import Policy, plan
 from media.live import Claimed, LiveWindows
+from media.parts import part_target_us
 from media.source import Seen, Source, SourceWatch
 from media.store import MediaStore
-from transcoder.cutter import SegmentCut
+from transcoder.cutter import Cut
 from transcoder.ffmpeg import Outlets, Run, RunEnd
 from transcoder.figures import ffmpeg_speed, first_segment_seconds, restarts_total
 from transcoder.packager import FencedError, Packager
@@ -113,6 +115,7 @@ class Session:
                 await asyncio.shield(self._run.abort(RunEnd.ENDED))
 
     async def _serve(self) -> Ending:
+        await self._packager.recover()
         try:
             await self._play()
         except _FailedError as failure:
@@ -222,7 +225,12 @@ class Session:
         async def begin(inits: Mapping[str, Init]) -> None:
             await self._packager.begin(ladder, inits, anchor_ms)
 
-        self._run = Run(self._bench.settings.ffmpeg, ladder, Outlets(begin, self._publish, self._keep_thumbnail))
+        self._run = Run(
+            lambda descriptors: command(self._bench.settings.ffmpeg, ladder, descriptors),
+            ladder,
+            self._packager.part_target_us or part_target_us(ladder.video[0].fps if ladder.video else 0),
+            Outlets(begin, self._publish, self._keep_thumbnail),
+        )
         self._feed = Feed(source, self._watch.config_tags())
         self._log.info(
             "run_started",
@@ -235,7 +243,7 @@ class Session:
         self._pending_since_ms = 0
         await self._reporter.probed(source, self._watch.health())
 
-    async def _publish(self, cuts: Mapping[str, SegmentCut]) -> None:
+    async def _publish(self, cuts: Sequence[Cut]) -> None:
         is_public = await self._packager.publish(cuts)
         if is_public and not self._has_first:
             self._has_first = True
@@ -263,11 +271,12 @@ class Session:
             run, self._run, self._feed = self._run, None, None
             if await run.finish() is RunEnd.FENCED:
                 raise FencedError
+            await self._packager.close()
 
     async def _settle_windows(self) -> None:
         """No segment follows whose write would say the last one too: say it now, for as long as a restart of Redis."""
         for _ in range(LAST_TRIES):
-            if await self._packager.announce():
+            if await self._packager.close():
                 return
             await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311  # jitter
 
@@ -281,6 +290,7 @@ class Session:
         self._log.warning("run_ended", end=end)
         if end is RunEnd.FENCED:
             raise FencedError
+        await self._packager.close()
         if end is RunEnd.MISCUT:
             self._may_copy = False
         self._count_restart(end)
