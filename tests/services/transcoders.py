@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from media import jobs
 from media.fmp4 import Fragment, FragmentReader, Init, Sample
 from media.live import LiveWindows
-from media.window import Live
+from media.window import Live, MediaWindow, Segment, part_name, window
 from tests.services.encoder import ffmpeg_path
 from tests.services.processes import end
 from tests.services.waiting import eventually
@@ -115,21 +115,34 @@ class Transcoding:
         return await eventually(look, what, seconds)
 
     def samples(self, live: Live, rendition: str) -> list[list[Sample]]:
-        """Each listed segment's samples, read back from the store with its own initialization section."""
+        """Each whole segment's samples, read back from the store with its own initialization section."""
         found: list[list[Sample]] = []
-        for segment in live.windows[rendition].segments:
+        for segment in whole(live, rendition):
             folder = self.media / self.public_id / rendition
             data = (folder / segment.init).read_bytes() + (folder / segment.name).read_bytes()
             pieces = FragmentReader().feed(data)
             assert isinstance(pieces[0], Init)
-            fragments = [piece for piece in pieces[1:] if isinstance(piece, Fragment)]
-            assert len(fragments) == len(segment.parts)
-            found.append([sample for fragment in fragments for sample in fragment.samples])
+            found.append([sample for piece in pieces[1:] if isinstance(piece, Fragment) for sample in piece.samples])
         return found
+
+    def file(self, rendition: str, name: str) -> bytes:
+        """One file as it lies in the store."""
+        return (self.media / self.public_id / rendition / name).read_bytes()
+
+    def parts(self, rendition: str, segment: Segment) -> bytes:
+        """A segment's parts' files, one after the other."""
+        return b"".join(self.file(rendition, part_name(segment.generation, part.number)) for part in segment.parts)
+
+    def key_frame(self, rendition: str, segment: Segment) -> list[Sample]:
+        """What an I-frame list names: the samples in the segment's first `key_bytes`."""
+        pieces = FragmentReader().feed(
+            self.file(rendition, segment.init) + self.file(rendition, segment.name)[: segment.key_bytes]
+        )
+        return [sample for piece in pieces if isinstance(piece, Fragment) for sample in piece.samples]
 
     def decoder_complaints(self, live: Live, rendition: str) -> str:
         """What FFmpeg says when it decodes all listed segments; nothing, if they are sound."""
-        segments = live.windows[rendition].segments
+        segments = whole(live, rendition)
         folder = self.media / self.public_id / rendition
         data = b"".join((folder / name).read_bytes() for name in (segments[0].init, *(item.name for item in segments)))
         argv = [ffmpeg_path(), "-v", "warning", "-xerror", "-f", "mp4", "-i", "pipe:0", "-f", "null", "-"]
@@ -137,22 +150,41 @@ class Transcoding:
 
     def init(self, live: Live, rendition: str) -> Init:
         """The last segment's initialization section."""
-        segment = live.windows[rendition].segments[-1]
+        segment = whole(live, rendition)[-1]
         (piece,) = FragmentReader().feed((self.media / self.public_id / rendition / segment.init).read_bytes())
         assert isinstance(piece, Init)
         return piece
 
 
+def listed(live: Live, rendition: str) -> MediaWindow:
+    """The rendition's list over the whole spine."""
+    found = window(live, rendition, live.first_sequence)
+    assert found is not None
+    return found
+
+
+def whole(live: Live, rendition: str) -> list[Segment]:
+    """Its finished segments."""
+    return [segment for segment in listed(live, rendition).segments if not segment.is_open and not segment.is_gap]
+
+
 def has_segments(count: int) -> Callable[[Live], bool]:
-    """Every listed rendition's next sequence number is at least this."""
-    return lambda live: (
-        bool(live.renditions) and all(live.windows[item.name].next_sequence >= count for item in live.renditions)
-    )
+    """So many are whole in every rendition."""
+    return lambda live: live.next_sequence >= count
+
+
+def has_parts(live: Live) -> bool:
+    """Something can be played in every rendition."""
+    return bool(live.renditions) and all(listed(live, item.name).segments for item in live.renditions)
 
 
 def discontinuities(live: Live) -> dict[str, int]:
     """How many breaks each listed rendition has had."""
-    return {item.name: live.windows[item.name].next_discontinuity_sequence for item in live.renditions}
+    windows = {item.name: listed(live, item.name) for item in live.renditions}
+    return {
+        name: one.discontinuity_sequence + sum(segment.has_discontinuity for segment in one.segments)
+        for name, one in windows.items()
+    }
 
 
 def children_named(pid: int, name: str) -> list[int]:
