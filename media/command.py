@@ -20,11 +20,12 @@ THUMBNAIL = "thumbnail"
 PROGRESS = "progress"
 
 _COPIED = ["-map", "0:v:0", "-c:v", "copy", "-video_track_timescale", str(VIDEO_TIMESCALE)]
-_MP4 = (
+MP4 = (
     *("-output_ts_offset", str(OFFSET_SECONDS), "-use_editlist", "0", "-avoid_negative_ts", "disabled"),
     *("-movflags", "empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer"),
     *("-flush_packets", "1", "-f", "mp4"),
 )
+"""A rendition's output: a fragment a frame, times from `OFFSET_SECONDS`."""
 
 
 def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int]) -> list[str]:
@@ -43,9 +44,9 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int]) -> list[str
         argv += ["-filter_complex", _graph(plan, encoded)]
     for rung in plan.video:
         argv += _COPIED if rung.is_copied else _encoded(rung, follows_source_keys=plan.follows_source_keys)
-        argv += [*_MP4, f"pipe:{descriptors[rung.name]}"]
+        argv += [*MP4, f"pipe:{descriptors[rung.name]}"]
     argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{AUDIO_KBPS}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
-    argv += ["-af", "aresample=async=1000:first_pts=0", *_MP4, f"pipe:{descriptors[AUDIO]}"]
+    argv += ["-af", "aresample=async=1000:first_pts=0", *MP4, f"pipe:{descriptors[AUDIO]}"]
     if plan.video:
         argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-threads", "1", "-q:v", "5", "-fps_mode", "passthrough"]
         argv += ["-flush_packets", "1", "-f", "image2pipe", f"pipe:{descriptors[THUMBNAIL]}"]

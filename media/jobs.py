@@ -14,6 +14,11 @@ JOBS_GROUP = "workers"
 REPORTS_STREAM = "leams:transcode:reports"
 REPORTS_GROUP = "jobs"
 FIELD = "e"
+WORKERS_KEY = "leams:transcode:alive"
+"""A string with an expiry of `WORKERS_MS`: at least one worker looks for jobs."""
+WORKERS_MS = 3_000
+TAP_MS = 10_000
+"""Expiry of a `tap_key`."""
 STREAM_ENTRIES_MAX = 10_000
 """XADD's approximate bound on both streams: jobs are re-sent by the reconciler, reports are about now."""
 PARTITIONS = 128
@@ -41,6 +46,11 @@ def wake_channel(public_id: str) -> str:
     return live_key(public_id, "wake")
 
 
+def tap_key(public_id: str, publish_count: int) -> str:
+    """List: an entry once a worker plays the encoder session, or waits for it at the ingest."""
+    return live_key(public_id, f"tap:{publish_count}")
+
+
 def lease_key(public_id: str) -> str:
     """String with an expiry: which worker holds the broadcast."""
     return live_key(public_id, "lease")
@@ -55,6 +65,8 @@ class LiveJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enqueued_ms: int
     known_gop_seconds: float | None = None
     """A keyframe interval proved by this channel's earlier broadcasts."""
+    slate_seconds: float = 0.0
+    """For so long after its encoder left, the broadcast shows a slate: the grace.  0: it holds the last frame."""
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """Live windows in Redis: claimed, written and ended by scripts, read by whoever renders playlists.
 
 Two keys a broadcast: the hash `window` (`generation`, `master`, `tail:<rendition>` each, `first`,
-`first_discontinuity`, `ended`) and the list `spine` (one `Record` a segment).  A write with an older generation than the
-hash's changes nothing.
+`first_discontinuity`, `ended`) and the list `spine` (one `Record` a segment).  A write with an older generation than
+the hash's changes nothing.
 """
 
 from collections.abc import Mapping, Sequence

@@ -43,6 +43,8 @@ class Settings:
     """The ingest nginx's private HTTP port: `/stat` and `/control`."""
     grace_seconds: float
     """How long an interrupted broadcast waits for its encoder."""
+    has_slate: bool
+    """Meanwhile it shows its last picture, dimmed; without, players hold what they have."""
     log_level: str
 
     @classmethod
@@ -72,6 +74,7 @@ class Settings:
             hook_secret=read.text("LEAMS_HOOK_SECRET"),
             ingest_http_url=read.text("LEAMS_INGEST_HTTP_URL", "http://127.0.0.1:8181").rstrip("/"),
             grace_seconds=read.number("LEAMS_GRACE_SECONDS", 90, 0, 3600),
+            has_slate=read.choice("LEAMS_SLATE", ("on", "off")) == "on",
             log_level=read.text("LEAMS_LOG_LEVEL", "info"),
         )
         read.check()

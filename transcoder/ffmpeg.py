@@ -112,6 +112,10 @@ class Run:
             await asyncio.wait({self._task}, timeout=DRAIN_SECONDS)
         return await self.abort(RunEnd.DIED)
 
+    async def wait(self, seconds: float) -> None:
+        """Until it is over, but no longer than that."""
+        await asyncio.wait({self._task}, timeout=seconds)
+
     async def abort(self, end: RunEnd) -> RunEnd:
         """End it now, unless it already has; returns how it ended."""
         self._stop = end

@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from media.jobs import FIELD, JOBS_GROUP, JOBS_STREAM, LiveJob, decode_job
+from media.jobs import FIELD, JOBS_GROUP, JOBS_STREAM, WORKERS_KEY, WORKERS_MS, LiveJob, decode_job
 from transcoder.figures import jobs_total, running_jobs
 from transcoder.lease import Leases
 from transcoder.session import Bench, Ending, Session
@@ -75,6 +75,7 @@ class Intake:
             if not self._bench.pool.has_room():
                 await asyncio.sleep(POLL_MS / 1000)
                 continue
+            await self._redis.set(WORKERS_KEY, b"1", px=WORKERS_MS)
             reply = await self._redis.xautoclaim(JOBS_STREAM, JOBS_GROUP, self._worker, IDLE_MS, count=1)
             for entry_id, fields in reply[1]:
                 if not await self._is_worn_out(entry_id):

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +10,17 @@ from enum import StrEnum
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from media.command import command
 from media.feed import Feed
 from media.flv import FlvError, Kind, Tag
 from media.fmp4 import Init
-from media.jobs import LiveJob, Warned
+from media.jobs import TAP_MS, LiveJob, Warned, tap_key
 from media.ladder import Policy, plan
 from media.live import Claimed, LiveWindows
 from media.parts import part_target_us
+from media.slate import slate_command, slate_plan
 from media.source import Seen, Source, SourceWatch
 from media.store import MediaStore
 from transcoder.cutter import Cut
@@ -27,7 +30,7 @@ from transcoder.packager import FencedError, Packager
 from transcoder.pool import Pool
 from transcoder.report import Reporter
 from transcoder.settings import Settings
-from transcoder.tap import TapSilentError, open_tap
+from transcoder.tap import SILENT_SECONDS, Tap, TapSilentError, open_tap
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -36,13 +39,15 @@ ARRIVAL_SECONDS = 10.0
 RETURN_SECONDS = 3.0
 """How long a stream that ended may take to come back before it is gone: our tap may have ended, not the encoder."""
 SILENT_TAPS = 2
-"""Taps in a row that brought nothing for five seconds each."""
+"""Taps in a row that had a stream, and nothing from it for five seconds each."""
 HEALTH_SECONDS = 2.0
 CHANGE_SHOWN_SECONDS = 60.0
 MAX_RESTARTS = 6
 RESTART_SPAN_SECONDS = 60.0
 MAX_PENDING = 1_500
 LAST_TRIES = 5
+SLATE_SLACK_SECONDS = 4.0
+"""The reconciler ends a broadcast up to two seconds after its grace; the lists should not pause just before."""
 POLICY = Policy()
 
 _CHANGES = {
@@ -79,6 +84,17 @@ class Bench:
     store: MediaStore
     windows: LiveWindows
     pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class _TapEnd:
+    """How one connection to the ingest ended."""
+
+    has_frames: bool
+    is_deaf: bool
+    """The stream is there, and brought nothing for `SILENT_SECONDS`."""
+    is_left: bool
+    """The publisher has left; otherwise only the connection is known to be gone."""
 
 
 class Session:
@@ -126,44 +142,118 @@ class Session:
         await self._stop_run()
         await self._settle_windows()
         await self._reporter.gone()
+        await self._show_slate()
         return Ending.GONE
+
+    # -- the slate --
+
+    async def _show_slate(self) -> None:
+        """Go on with the last picture until another session has the broadcast, it has ended, or its grace is over."""
+        if not self._job.slate_seconds or not self._packager.renditions:
+            return
+        ladder = slate_plan(self._packager.renditions)
+        self._bench.pool.hold(self._owner, ladder.cores)
+        anchor_ms = round(time.time() * 1000)
+
+        async def begin(inits: Mapping[str, Init]) -> None:
+            await self._packager.begin(ladder, inits, anchor_ms, is_slate=True)
+
+        async def publish(cuts: Sequence[Cut]) -> None:
+            await self._packager.publish(cuts)
+
+        with tempfile.NamedTemporaryFile(prefix="leams-slate-", suffix=".jpg") as file:
+            picture = await self._last_picture()
+            file.write(picture or b"")
+            file.flush()
+            shown = file.name if picture else None
+            self._run = Run(
+                lambda descriptors: slate_command(self._bench.settings.ffmpeg, ladder, descriptors, shown),
+                ladder,
+                self._packager.part_target_us,
+                Outlets(begin, publish, self._keep_thumbnail),
+            )
+            self._log.info("slate_started")
+            await self._run.wait(self._job.slate_seconds + SLATE_SLACK_SECONDS)
+        run, self._run = self._run, None
+        end = await run.abort(RunEnd.ENDED)
+        self._log.info("slate_ended", end=end)
+        if end is RunEnd.FENCED:
+            raise FencedError
+        await self._settle_windows()
+
+    async def _last_picture(self) -> bytes | None:
+        try:
+            return await self._bench.store.get(f"{self._job.public_id}/thumbnail.jpg")
+        except OSError:
+            return None
 
     # -- the tap --
 
     async def _play(self) -> None:
         """Read taps one after the other until the stream stays away."""
         deadline = time.monotonic() + ARRIVAL_SECONDS
-        silent = 0
+        deaf = 0
         pause = 0.03
-        while time.monotonic() < deadline:
-            before = time.monotonic()
+        while (before := time.monotonic()) < deadline:
             async with open_tap(self._bench.settings.rtmp_pull_url, self._job.public_id) as tap:
+                telling = asyncio.create_task(self._tell_opened(tap), name="tap opened")
                 try:
-                    has_come = False
-                    while (tags := await tap.read()) is not None:
-                        await self._take_all(tags)
-                        has_come = has_come or any(tag.kind is not Kind.SCRIPT for tag in tags)
-                    silent = 0
-                except TapSilentError:
-                    silent += 1
-                    self._log.info("tap_silent", times=silent)
-                    self._give_up_if_deaf(silent)
-                except FlvError as error:
-                    self._log.warning("tap_garbled", error=str(error))
-                    self._count_restart("garbled")
-                    self._pending.clear()
-            if has_come:
+                    end = await self._follow(tap, deadline)
+                finally:
+                    telling.cancel()
+            deaf = deaf + 1 if end.is_deaf else 0
+            if deaf >= SILENT_TAPS:
+                self._give_up_if_deaf()
+                return
+            if end.is_left:
+                return  # whoever comes back is let in by the hook, with a job of its own
+            if end.has_frames:
                 deadline, pause = time.monotonic() + RETURN_SECONDS, 0.05
             await self._look_after_run()
-            if silent >= SILENT_TAPS:
-                return
             if time.monotonic() - before < pause:
                 await asyncio.sleep(random.uniform(0.5, 1.0) * pause)  # noqa: S311  # jitter
                 pause = min(0.5, pause * 1.2)
 
-    def _give_up_if_deaf(self, silent: int) -> None:
+    async def _follow(self, tap: Tap, deadline: float) -> _TapEnd:
+        """Read one tap until it ends, falls silent, or nothing has come by the deadline."""
+        has_tags = has_frames = False
+        try:
+            while True:
+                patience = SILENT_SECONDS if has_tags else min(SILENT_SECONDS, deadline - time.monotonic())
+                try:
+                    tags = await tap.read(max(0.1, patience))
+                except TapSilentError:
+                    if not has_tags and time.monotonic() < deadline:
+                        continue  # nobody publishes yet
+                    self._log.info("tap_silent", is_deaf=has_tags)
+                    return _TapEnd(has_frames, is_deaf=has_tags, is_left=False)
+                if tags is None:
+                    is_left = await tap.has_publisher_left()
+                    return _TapEnd(has_frames, is_deaf=False, is_left=is_left)
+                await self._take_all(tags)
+                has_tags = has_tags or bool(tags)
+                has_frames = has_frames or any(tag.kind is not Kind.SCRIPT for tag in tags)
+        except FlvError as error:
+            self._log.warning("tap_garbled", error=str(error))
+            self._count_restart("garbled")
+            self._pending.clear()
+            return _TapEnd(has_frames, is_deaf=False, is_left=False)
+
+    async def _tell_opened(self, tap: Tap) -> None:
+        """The hook that let the encoder in waits for this a moment, so that its first key frame is not missed."""
+        await tap.opened.wait()
+        key = tap_key(self._job.public_id, self._job.publish_count)
+        try:
+            async with self._bench.redis.pipeline() as pipe:
+                pipe.lpush(key, b"1")
+                pipe.pexpire(key, TAP_MS)
+                await pipe.execute()
+        except RedisError as error:
+            self._log.warning("tap_not_told", error=type(error).__name__)
+
+    def _give_up_if_deaf(self) -> None:
         """A stream that is there, but brings no frames at all."""
-        if self._source is None and silent >= SILENT_TAPS:
+        if self._source is None:
             raise _FailedError("no_media", "The encoder is connected, but sends no picture that can be shown.")
 
     async def _take_all(self, tags: list[Tag]) -> None:

@@ -1,7 +1,8 @@
 """Play a broadcast from the ingest as FLV tags, through rtmpdump.
 
 rtmpdump delivers the first key frame that nginx has and keeps the encoder's clock; FFmpeg's RTMP client began one key
-frame later (measured: 0.04 s against 2 s after joining at a key frame).
+frame later (measured: 0.04 s against 2 s after joining at a key frame).  It may join before the publisher, and ends
+when nginx tells it that the publisher has left.
 """
 
 import asyncio
@@ -10,16 +11,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from media.flv import Tag, TagReader
-from transcoder.processes import child, last_words
+from transcoder.processes import STDERR_BYTES, child
 
 SILENT_SECONDS = 5.0
 RTMPDUMP_SECONDS = 15
-"""Its own limit on silence; ours comes first."""
+"""Its own limit on silence, with which a wait for a publisher ends."""
 CHUNK_BYTES = 65_536
+_PLAYS = b"Starting Live Stream"
+"""rtmpdump's word for: nginx has let it play."""
 
 
 class TapSilentError(Exception):
-    """The stream is there, but nothing came for `SILENT_SECONDS`."""
+    """Nothing came for as long as the caller wanted to wait; the tap can be read on."""
 
 
 class Tap:
@@ -28,30 +31,47 @@ class Tap:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._reader = TagReader()
+        self.opened = asyncio.Event()
+        """Set once nginx has let it play: whatever is published from now on comes."""
 
-    async def read(self) -> list[Tag] | None:
+    async def read(self, patience_seconds: float = SILENT_SECONDS) -> list[Tag] | None:
         """The next tags (maybe none yet); None at the end of the stream.
 
         Raises:
-            TapSilentError: no bytes for `SILENT_SECONDS`.
+            TapSilentError: no bytes for so long.
             FlvError: what came is not FLV.
         """
         assert self._process.stdout is not None  # noqa: S101  # opened with a pipe below
         try:
-            data = await asyncio.wait_for(self._process.stdout.read(CHUNK_BYTES), SILENT_SECONDS)
+            data = await asyncio.wait_for(self._process.stdout.read(CHUNK_BYTES), patience_seconds)
         except TimeoutError as error:
             raise TapSilentError from error
         return self._reader.feed(data) if data else None
 
+    async def has_publisher_left(self) -> bool:
+        """After the end: did nginx say so, or was only this connection lost?"""
+        return await self._process.wait() == 0
+
+    async def listen(self) -> None:
+        """Read what rtmpdump says, and set `opened`."""
+        assert self._process.stderr is not None  # noqa: S101  # opened with a pipe below
+        said = b""
+        while chunk := await self._process.stderr.read(4_096):
+            said = (said + chunk)[-STDERR_BYTES:]
+            if _PLAYS in said:
+                self.opened.set()
+
 
 @asynccontextmanager
 async def open_tap(pull_url: str, public_id: str) -> AsyncIterator[Tap]:
-    """Connect to the broadcast; a stream that isn't there shows as an end without tags."""
+    """Connect to the broadcast, whether it is there already or not."""
     url = f"{pull_url.rstrip('/')}/{public_id}"
-    argv = ["rtmpdump", "--quiet", "--live", "--timeout", str(RTMPDUMP_SECONDS), "--rtmp", url, "--flv", "-"]
+    # without a buffer: at 500 kbit/s a frame would wait 65 ms for four kilobytes to fill
+    argv = ["stdbuf", "-o0", "rtmpdump", "--live", "--timeout", str(RTMPDUMP_SECONDS), "--rtmp", url, "--flv", "-"]
     async with child(argv, stdin=False, stdout=True) as process:
-        drain = asyncio.create_task(last_words(process))
+        tap = Tap(process)
+        listening = asyncio.create_task(tap.listen(), name="rtmpdump's words")
         try:
-            yield Tap(process)
+            yield tap
         finally:
-            drain.cancel()
+            listening.cancel()

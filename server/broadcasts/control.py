@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from chat.shards import Shards
 from media.broadcast import Announce, Broadcast, Drop, EndReason, EndWindow, Holder, Publisher, StartJob, Step, end
-from media.jobs import FIELD, JOBS_STREAM, STREAM_ENTRIES_MAX, LiveJob, encode, live_key
+from media.jobs import FIELD, JOBS_STREAM, STREAM_ENTRIES_MAX, WORKERS_KEY, LiveJob, encode, live_key, tap_key
 from media.live import LiveWindows
 from server.broadcasts import store
 from server.broadcasts.announce import announce
@@ -64,13 +64,15 @@ class Control:
     ingest: Ingest
     windows: LiveWindows
     grace_seconds: float
+    has_slate: bool = True
+    """An interrupted broadcast shows its last picture; without, it holds."""
 
 
 @asynccontextmanager
 async def open_control(settings: "Settings", db: Pool, redis: Redis, shards: Shards) -> "AsyncIterator[Control]":
     """Everything at hand for as long as the block runs."""
     async with open_ingest(settings.ingest_http_url) as ingest:
-        control = Control(db, redis, shards, ingest, LiveWindows(redis), settings.grace_seconds)
+        control = Control(db, redis, shards, ingest, LiveWindows(redis), settings.grace_seconds, settings.has_slate)
         await _warm(control)
         yield control
 
@@ -188,8 +190,28 @@ async def enqueue(control: Control, row: BroadcastRow) -> None:
         publish_count=row.broadcast.publish_count,
         enqueued_ms=int(time.time() * 1000),
         known_gop_seconds=await _known_gop_seconds(control, row),
+        slate_seconds=control.grace_seconds if control.has_slate else 0.0,
     )
     await control.redis.xadd(JOBS_STREAM, {FIELD: encode(job)}, maxlen=STREAM_ENTRIES_MAX, approximate=True)
+
+
+async def call_worker(control: Control, row: BroadcastRow, patience_seconds: float) -> bool:
+    """Send the job and wait until a worker plays the stream, or waits for it; False when the job isn't sent.
+
+    nginx-rtmp keeps no GOP: who joins after the encoder's first key frame waits for the next one. With no worker about,
+    or one that is slow, the encoder is let in all the same. Never raises.
+    """
+    broadcast = row.broadcast
+    is_sent = False
+    try:
+        async with asyncio.timeout(patience_seconds):
+            await enqueue(control, row)
+            is_sent = True
+            if await control.redis.exists(WORKERS_KEY):
+                await control.redis.blpop([tap_key(broadcast.public_id, broadcast.publish_count)], patience_seconds)
+    except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+        _log.info("worker_not_ready", broadcast=broadcast.public_id, error=type(error).__name__)
+    return is_sent
 
 
 async def _known_gop_seconds(control: Control, row: BroadcastRow) -> float | None:
