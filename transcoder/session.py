@@ -216,22 +216,21 @@ class Session:
 
     async def _follow(self, tap: Tap, deadline: float) -> _TapEnd:
         """Read one tap until it ends, falls silent, or nothing has come by the deadline."""
-        has_tags = has_frames = False
+        has_frames = False
         try:
             while True:
-                patience = SILENT_SECONDS if has_tags else min(SILENT_SECONDS, deadline - time.monotonic())
+                patience = min(SILENT_SECONDS, deadline - time.monotonic()) if not has_frames else SILENT_SECONDS
                 try:
                     tags = await tap.read(max(0.1, patience))
                 except TapSilentError:
-                    if not has_tags and time.monotonic() < deadline:
+                    if not tap.has_publisher and time.monotonic() < deadline:
                         continue  # nobody publishes yet
-                    self._log.info("tap_silent", is_deaf=has_tags)
-                    return _TapEnd(has_frames, is_deaf=has_tags, is_left=False)
+                    self._log.info("tap_silent", is_deaf=tap.has_publisher)
+                    return _TapEnd(has_frames, is_deaf=tap.has_publisher, is_left=False)
                 if tags is None:
                     is_left = await tap.has_publisher_left()
                     return _TapEnd(has_frames, is_deaf=False, is_left=is_left)
                 await self._take_all(tags)
-                has_tags = has_tags or bool(tags)
                 has_frames = has_frames or any(tag.kind is not Kind.SCRIPT for tag in tags)
         except FlvError as error:
             self._log.warning("tap_garbled", error=str(error))

@@ -19,6 +19,8 @@ RTMPDUMP_SECONDS = 15
 CHUNK_BYTES = 65_536
 _PLAYS = b"Starting Live Stream"
 """rtmpdump's word for: nginx has let it play."""
+_PUBLISHED = b"NetStream.Play.PublishNotify"
+"""nginx' word for: somebody publishes."""
 
 
 class TapSilentError(Exception):
@@ -33,6 +35,8 @@ class Tap:
         self._reader = TagReader()
         self.opened = asyncio.Event()
         """Set once nginx has let it play: whatever is published from now on comes."""
+        self.has_publisher = False
+        """Somebody publishes, or did; with or without frames."""
 
     async def read(self, patience_seconds: float = SILENT_SECONDS) -> list[Tag] | None:
         """The next tags (maybe none yet); None at the end of the stream.
@@ -53,13 +57,15 @@ class Tap:
         return await self._process.wait() == 0
 
     async def listen(self) -> None:
-        """Read what rtmpdump says, and set `opened`."""
+        """Read what rtmpdump says."""
         assert self._process.stderr is not None  # noqa: S101  # opened with a pipe below
         said = b""
         while chunk := await self._process.stderr.read(4_096):
             said = (said + chunk)[-STDERR_BYTES:]
             if _PLAYS in said:
                 self.opened.set()
+            if _PUBLISHED in said:
+                self.has_publisher = True
 
 
 @asynccontextmanager
@@ -67,7 +73,19 @@ async def open_tap(pull_url: str, public_id: str) -> AsyncIterator[Tap]:
     """Connect to the broadcast, whether it is there already or not."""
     url = f"{pull_url.rstrip('/')}/{public_id}"
     # without a buffer: at 500 kbit/s a frame would wait 65 ms for four kilobytes to fill
-    argv = ["stdbuf", "-o0", "rtmpdump", "--live", "--timeout", str(RTMPDUMP_SECONDS), "--rtmp", url, "--flv", "-"]
+    argv = [
+        "stdbuf",
+        "-o0",
+        "rtmpdump",
+        "--verbose",
+        "--live",
+        "--timeout",
+        str(RTMPDUMP_SECONDS),
+        "--rtmp",
+        url,
+        "--flv",
+        "-",
+    ]
     async with child(argv, stdin=False, stdout=True) as process:
         tap = Tap(process)
         listening = asyncio.create_task(tap.listen(), name="rtmpdump's words")
