@@ -1,0 +1,342 @@
+"""What viewers lose when an encoder goes away, or any process dies: the table of issue and cure, on the whole platform.
+
+`python -m bench.outage [--quick] [--only NAME …]`: each case is a broadcast of its own, followed as a player follows
+(one media list) and in Chromium; at its end its recording is read back.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+from playwright.async_api import Browser, Page, async_playwright
+
+from bench.report import Figure, report
+from clients.api import Api
+from clients.publish import test_picture_command as picture_command
+from tests.e2e.live import live_channel, renditions
+from tests.services.browser import CHROMIUM_ARGUMENTS, CHROMIUM_PATH
+from tests.services.stack import SMALL_PICTURE, Stack, running_stack
+from tests.services.waiting import eventually
+
+BEFORE_SECONDS = 8.0
+AFTER_SECONDS = 8.0
+BACK_SECONDS = 40.0
+"""How long playback may stay away after the fault is over before the case counts as lost."""
+OUTAGES_SECONDS = (5, 30, 80)
+GOAL_GAP_SECONDS = 10.0
+GOAL_LOST_SECONDS = 12.0
+POLL_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class Encoder:
+    """FFmpeg as OBS would be: it comes back two seconds after it lost its connection, until it is told to stop."""
+
+    address: str
+    process: "subprocess.Popen[bytes] | None" = None
+    is_wanted: bool = True
+    up_seconds: float = 0.0
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            if not self.is_wanted:
+                await asyncio.sleep(0.05)
+                continue
+            started = time.monotonic()
+            command = picture_command(SMALL_PICTURE, self.address)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            try:
+                await asyncio.to_thread(self.process.wait)
+            finally:
+                self.process.kill()
+                self.up_seconds += time.monotonic() - started
+            if self.is_wanted:
+                await asyncio.sleep(2)
+
+    def pause(self) -> None:
+        """As if the line were cut: the process dies without a goodbye."""
+        self.is_wanted = False
+        if self.process is not None:
+            self.process.kill()
+
+    def resume(self) -> None:
+        """The line is back."""
+        self.is_wanted = True
+
+
+@dataclass(slots=True)
+class Follower:
+    """One media list as a player sees it."""
+
+    address: str
+    ends: list[tuple[float, int, int]] = field(default_factory=list)
+    """(tick, last sequence number, parts of the open segment) at each change."""
+    steps_back: int = 0
+    refusals: int = 0
+
+    async def run(self, http: httpx.AsyncClient) -> None:
+        """Follow until cancelled."""
+        while True:
+            await self._look(http)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _look(self, http: httpx.AsyncClient) -> None:
+        try:
+            reply = await http.get(self.address)
+        except httpx.HTTPError:
+            self.refusals += 1
+            return
+        if reply.status_code != 200:
+            self.refusals += 1
+            return
+        end = _end(reply.text)
+        if self.ends and end < self.ends[-1][1:]:
+            self.steps_back += 1
+        elif not self.ends or end > self.ends[-1][1:]:
+            self.ends.append((time.monotonic(), *end))
+
+    def gap_seconds(self, since: float) -> float:
+        """The longest time without anything new since then, the one that is still open included."""
+        ticks = [since, *(tick for tick, _, _ in self.ends if tick >= since), time.monotonic()]
+        return max(later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False))
+
+    def has_moved_since(self, tick: float) -> bool:
+        """Is there anything newer?"""
+        return bool(self.ends) and self.ends[-1][0] > tick
+
+
+def _end(text: str) -> tuple[int, int]:
+    """The last whole segment's number and how many parts follow it."""
+    first = re.search(r"#EXT-X-MEDIA-SEQUENCE:(\d+)", text)
+    whole = len(re.findall(r"^#EXTINF:", text, re.MULTILINE))
+    parts = len(re.findall(r"^#EXT-X-PART:", text.rpartition("#EXTINF:")[2], re.MULTILINE))
+    return (int(first[1]) if first else 0) + whole - 1, parts
+
+
+@dataclass(slots=True)
+class Scene:
+    """One broadcast with all that watches it."""
+
+    stack: Stack
+    encoder: Encoder
+    follower: Follower
+
+
+Fault = Callable[[Scene], Awaitable[None]]
+"""Does its harm and returns when the cause is over."""
+
+
+def encoder_away(seconds: float) -> Fault:
+    """The encoder's line is cut for so long."""
+
+    async def fault(scene: Scene) -> None:
+        scene.encoder.pause()
+        await asyncio.sleep(seconds)
+        scene.encoder.resume()
+
+    return fault
+
+
+def killed(name: str) -> Fault:
+    """A supervised process is killed; the supervisor starts it again."""
+
+    async def fault(scene: Scene) -> None:
+        pids = scene.stack.pids()
+        os.kill(pids[name], signal.SIGKILL)
+
+        async def is_back() -> bool:
+            with contextlib.suppress(OSError, ValueError):
+                return scene.stack.pids().get(name) not in {None, pids[name]}
+            return False
+
+        await eventually(is_back, f"{name} to be started again", 30)
+
+    return fault
+
+
+async def ffmpeg_killed(scene: Scene) -> None:
+    """Every FFmpeg of the workers dies."""
+    workers = {pid for name, pid in scene.stack.pids().items() if name.startswith("transcoder")}
+    found = subprocess.run(["pgrep", "-f", "pipe:0.*frag_every_frame"], capture_output=True, text=True, check=False)
+    for pid in map(int, found.stdout.split()):
+        if _parent(pid) in workers:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    return 0
+
+
+FAULTS: dict[str, Fault] = {
+    **{f"encoder_{seconds}s": encoder_away(seconds) for seconds in OUTAGES_SECONDS},
+    "ffmpeg": ffmpeg_killed,
+    **{name: killed(name) for name in ("transcoder_1", "transcoder_2", "web_1", "web_2", "jobs")},
+    **{name: killed(name) for name in ("redis", "postgres", "nginx_edge", "nginx_ingest")},
+}
+QUICK = ("encoder_5s", "ffmpeg", "transcoder_1", "redis", "nginx_ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one case cost."""
+
+    gap_seconds: float
+    reloads: int
+    playlists: int
+    vods: int
+    lost_seconds: float
+    steps_back: int
+    is_playing: bool
+
+
+async def run_case(stack: Stack, browser: Browser, api: Api, name: str) -> Row:
+    """One broadcast, one fault."""
+    account = await api.register(f"o{secrets.token_hex(6)}", secrets.token_hex(12))
+    slug = account["channel"]
+    key = await api.create_stream_key(slug, name)
+    encoder = Encoder(f"{stack.rtmp}/{key}")
+    async with httpx.AsyncClient(base_url=stack.url, timeout=8) as http, running_task(encoder.run()):
+        multivariant = await live_channel(http, slug, 40)
+        public_id = multivariant.split("/")[2]
+        follower = Follower((await renditions(http, multivariant))[0])
+        page = await browser.new_page()
+        playlists: set[str] = set()
+        page.on("request", lambda request: playlists.update(_multivariants(request.url)))
+        async with running_task(follower.run(http)):
+            await page.goto(f"{stack.url}/{slug}")
+            await page.evaluate("() => { window.outageMark = 1 }")
+            await page.wait_for_function(
+                "() => (document.querySelector('video')?.currentTime ?? 0) > 1", timeout=40_000
+            )
+            await asyncio.sleep(BEFORE_SECONDS)
+            began = time.monotonic()
+            await FAULTS[name](Scene(stack, encoder, follower))
+            over = time.monotonic()
+            await eventually(lambda: _moved(follower, over), f"media after {name}", BACK_SECONDS)
+            is_playing = await plays(page)
+            await asyncio.sleep(AFTER_SECONDS)
+            gap_seconds = follower.gap_seconds(began)
+            mark = await page.evaluate("() => window.outageMark ?? 0")
+        await page.close()
+        encoder.pause()
+        await asyncio.sleep(1)
+        await api.stop_broadcast(slug)
+        vods, vod_seconds = await recordings(http, slug, public_id)
+    return Row(
+        gap_seconds=round(gap_seconds, 2),
+        reloads=0 if mark == 1 else 1,
+        playlists=len(playlists),
+        vods=vods,
+        lost_seconds=round(max(0.0, encoder.up_seconds - vod_seconds), 2),
+        steps_back=follower.steps_back,
+        is_playing=is_playing,
+    )
+
+
+async def _moved(follower: Follower, tick: float) -> bool:
+    return follower.has_moved_since(tick)
+
+
+def _multivariants(url: str) -> set[str]:
+    found = re.search(r"/live/([^/]+)/(?:index|dvr)\.m3u8", url)
+    return {found[1]} if found else set()
+
+
+async def plays(page: Page) -> bool:
+    """Does the picture move again without anybody's doing?"""
+    try:
+        await page.evaluate("() => { window.outageTime = document.querySelector('video').currentTime }")
+        await page.wait_for_function(
+            "() => document.querySelector('video').currentTime > window.outageTime + 2", timeout=BACK_SECONDS * 1000
+        )
+    except Exception:  # noqa: BLE001  # whatever Chromium says, it does not play
+        return False
+    return True
+
+
+async def recordings(http: httpx.AsyncClient, slug: str, public_id: str) -> tuple[int, float]:
+    """How many VODs the broadcast became, and how long this one plays."""
+
+    async def look() -> tuple[int, float] | None:
+        reply = await http.get(f"/api/v1/channels/{slug}/vods")
+        vods = reply.json().get("vods", []) if reply.status_code == 200 else []
+        ready = [vod for vod in vods if vod["state"] == "ready"]
+        if not any(vod["public_id"] == public_id for vod in ready):
+            return None
+        addresses = await renditions(http, f"/vod/{public_id}/index.m3u8")
+        text = (await http.get(addresses[0])).text
+        return len(vods), sum(map(float, re.findall(r"#EXTINF:([\d.]+)", text)))
+
+    return await eventually(look, "the recording", 20)
+
+
+@asynccontextmanager
+async def running_task(work: Awaitable[None]) -> AsyncIterator[None]:
+    """For as long as the block lasts."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def measure(stack: Stack, names: list[str]) -> dict[str, Figure]:
+    """Every case in turn; a line each as it is known."""
+    figures: dict[str, Figure] = {}
+    print(
+        f"{'case':<16} {'gap s':>7} {'lost s':>7} {'reloads':>8} {'lists':>6} {'vods':>5} {'back':>5}  plays",
+        flush=True,
+    )
+    async with Api(stack.url) as api, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM_PATH, args=CHROMIUM_ARGUMENTS)
+        for name in names:
+            row = await run_case(stack, browser, api, name)
+            print(
+                f"{name:<16} {row.gap_seconds:>7} {row.lost_seconds:>7} {row.reloads:>8} {row.playlists:>6}"
+                f" {row.vods:>5} {row.steps_back:>5}  {'yes' if row.is_playing else 'NO'}",
+                flush=True,
+            )
+            figures |= {
+                f"{name}_gap": Figure(row.gap_seconds, "s", GOAL_GAP_SECONDS),
+                f"{name}_lost": Figure(row.lost_seconds, "s", GOAL_LOST_SECONDS),
+                f"{name}_reloads": Figure(row.reloads, "reloads", 0),
+                f"{name}_playlists": Figure(row.playlists, "addresses", 1),
+                f"{name}_vods": Figure(row.vods, "recordings", 1),
+                f"{name}_steps_back": Figure(row.steps_back, "times", 0),
+                f"{name}_plays_on": Figure(float(row.is_playing), "yes", 1, better="higher"),
+            }
+        await browser.close()
+    return figures
+
+
+def main(argv: list[str]) -> int:
+    """Run the bench; its last line is the JSON."""
+    parser = argparse.ArgumentParser(prog="./run bench outage")
+    parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}")
+    parser.add_argument("--only", nargs="+", choices=FAULTS, help="these cases")
+    arguments = parser.parse_args(argv)
+    names = arguments.only or list(QUICK if arguments.quick else FAULTS)
+    with running_stack("--no-demo") as stack:
+        return report("outage", asyncio.run(measure(stack, names)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
