@@ -11,12 +11,12 @@ import os
 import re
 import secrets
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import httpx
 from playwright.async_api import Browser, Page, async_playwright
@@ -27,6 +27,7 @@ from clients.publish import test_picture_command as picture_command
 from tests.e2e.live import live_channel, renditions
 from tests.services.browser import CHROMIUM_ARGUMENTS, CHROMIUM_PATH
 from tests.services.stack import SMALL_PICTURE, Stack, running_stack
+from tests.services.transcoders import children_named, signal_all
 from tests.services.waiting import eventually
 
 BEFORE_SECONDS = 8.0
@@ -44,7 +45,7 @@ class Encoder:
     """FFmpeg as OBS would be: it comes back two seconds after it lost its connection, until it is told to stop."""
 
     address: str
-    process: "subprocess.Popen[bytes] | None" = None
+    process: asyncio.subprocess.Process | None = None
     is_wanted: bool = True
     up_seconds: float = 0.0
 
@@ -55,14 +56,13 @@ class Encoder:
                 await asyncio.sleep(0.05)
                 continue
             started = time.monotonic()
+            nowhere = asyncio.subprocess.DEVNULL
             command = picture_command(SMALL_PICTURE, self.address)
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            self.process = await asyncio.create_subprocess_exec(*command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
             try:
-                await asyncio.to_thread(self.process.wait)
+                await self.process.wait()
             finally:
-                self.process.kill()
+                self._kill()
                 self.up_seconds += time.monotonic() - started
             if self.is_wanted:
                 await asyncio.sleep(2)
@@ -70,7 +70,10 @@ class Encoder:
     def pause(self) -> None:
         """As if the line were cut: the process dies without a goodbye."""
         self.is_wanted = False
-        if self.process is not None:
+        self._kill()
+
+    def _kill(self) -> None:
+        if self.process is not None and self.process.returncode is None:
             self.process.kill()
 
     def resume(self) -> None:
@@ -112,7 +115,7 @@ class Follower:
     def gap_seconds(self, since: float) -> float:
         """The longest time without anything new since then, the one that is still open included."""
         ticks = [since, *(tick for tick, _, _ in self.ends if tick >= since), time.monotonic()]
-        return max(later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False))
+        return max(later - earlier for earlier, later in pairwise(ticks))
 
     def has_moved_since(self, tick: float) -> bool:
         """Is there anything newer?"""
@@ -171,17 +174,7 @@ def killed(name: str) -> Fault:
 async def ffmpeg_killed(scene: Scene) -> None:
     """Every FFmpeg of the workers dies."""
     workers = {pid for name, pid in scene.stack.pids().items() if name.startswith("transcoder")}
-    found = subprocess.run(["pgrep", "-f", "pipe:0.*frag_every_frame"], capture_output=True, text=True, check=False)
-    for pid in map(int, found.stdout.split()):
-        if _parent(pid) in workers:
-            os.kill(pid, signal.SIGKILL)
-
-
-def _parent(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    return 0
+    signal_all([pid for worker in workers for pid in children_named(worker, "ffmpeg")], signal.SIGKILL)
 
 
 FAULTS: dict[str, Fault] = {
