@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge
 
 from media.live import LiveWindows
 from media.store import MediaStore
-from media.window import Live, retention_seconds
+from media.window import Live, init_name, part_name, retention_seconds, segment_name
 from server.background import JobState, repeat
 from server.broadcasts import store
 from server.broadcasts.rules import Kept, expendable, over
@@ -96,7 +96,7 @@ class Sweeper:
     async def _sweep_open(self, public_id: str, names: list[str], now: float) -> dict[str, float]:
         live = await self._windows.read(public_id)
         known = self._unlisted_since.get(public_id, {})
-        if live is None or not live.windows:  # Redis has lost it or nothing is out yet: keep all
+        if live is None or not live.tails:  # Redis has lost it or nothing is out yet: keep all
             return known
         media = [name for name in names if name.count("/") == 2]  # the thumbnail lies beside the renditions
         gone, waiting = expendable(media, _listed(public_id, live), known, _hold_seconds(live), now)
@@ -107,13 +107,19 @@ class Sweeper:
 
 
 def _listed(public_id: str, live: Live) -> frozenset[str]:
-    return frozenset(
-        f"{public_id}/{rendition}/{file}"
-        for rendition, window in live.windows.items()
-        for segment in window.segments
-        for file in (segment.name, segment.init)
-    )
+    """Every file that some list may name: whole segments of the spine, inits, and the parts of the tails."""
+    names: set[str] = set()
+    for rendition, tail in (live.tails or {}).items():
+        folder = f"{public_id}/{rendition}"
+        for record in live.records:
+            names.add(f"{folder}/{segment_name(record.generation, record.sequence)}")
+            names.add(f"{folder}/{init_name(record.generation, record.run)}")
+        for segment in tail.segments:
+            names |= {f"{folder}/{segment.name}", f"{folder}/{segment.init}"}
+            names |= {f"{folder}/{part_name(segment.generation, part.number)}" for part in segment.parts}
+    return frozenset(names)
 
 
 def _hold_seconds(live: Live) -> float:
-    return max(map(retention_seconds, live.windows.values())) + HOLD_SLACK_SECONDS
+    listed_seconds = sum(record.duration_us for record in live.records) / 1_000_000
+    return retention_seconds(live.master.target_duration_seconds, listed_seconds) + HOLD_SLACK_SECONDS

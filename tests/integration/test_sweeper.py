@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from media.live import LiveWindows
 from media.store import MediaStore
-from media.window import MediaWindow, Segment, retention_seconds
+from media.window import Master, Piece, Record, Tail, retention_seconds
 from server.broadcasts.rules import ENDED_KEPT_SECONDS
 from server.broadcasts.sweeper import HOLD_SLACK_SECONDS, Sweeper
 from server.db.pool import Pool
@@ -18,9 +18,10 @@ OPEN, ENDED, OLDER = "0" * 18, "1" * 18, "2" * 18
 NOW = 2_000_000_000.0
 
 
-def window(*sequences: int) -> MediaWindow:
-    segments = tuple(Segment(number, 1, f"1-{number}.m4s", "1-init.mp4", 2, 1, 0, 100) for number in sequences)
-    return MediaWindow(target_duration_seconds=2, media_sequence=sequences[0], segments=segments)
+def record(sequence: int) -> Record:
+    return Record(
+        sequence, 1, 1, 0, 2_000_000, has_discontinuity=False, is_slate=False, pieces={"720p": Piece(2, 1, 9)}
+    )
 
 
 @dataclass
@@ -63,7 +64,7 @@ async def test_a_live_broadcast_keeps_what_players_may_fetch(yard: Yard) -> None
     """Listed segments, their init and the thumbnail stay; what left goes after the time the RFC gives it."""
     await yard.broadcast(OPEN)
     files = {f"{OPEN}/720p/1-{number}.m4s" for number in range(4)} | {
-        f"{OPEN}/720p/1-init.mp4",
+        f"{OPEN}/720p/1-1-init.mp4",
         f"{OPEN}/thumbnail.jpg",
     }
     for name in files:
@@ -72,10 +73,11 @@ async def test_a_live_broadcast_keeps_what_players_may_fetch(yard: Yard) -> None
     assert await yard.names() == files, "no window yet: nothing goes"
     claimed = await yard.windows.claim(OPEN)
     assert claimed is not None
-    listed = window(1, 2, 3)
-    await yard.windows.publish(OPEN, claimed.generation, {"720p": listed})
+    records = [record(number) for number in range(4)]
+    tails, master = {"720p": Tail()}, Master(target_duration_seconds=2)
+    await yard.windows.publish(OPEN, claimed.generation, tails, records, master, keep_records=3)
     await yard.sweep(NOW)
-    hold = retention_seconds(listed) + HOLD_SLACK_SECONDS
+    hold = retention_seconds(2, 6) + HOLD_SLACK_SECONDS
     await yard.sweep(NOW + hold - 1)
     assert await yard.names() == files
     await yard.sweep(NOW + hold)
