@@ -21,6 +21,9 @@ _PLAYS = b"Starting Live Stream"
 """rtmpdump's word for: nginx has let it play."""
 _PUBLISHED = b"NetStream.Play.PublishNotify"
 """nginx' word for: somebody publishes."""
+_LEFT = b"NetStream.Play.UnpublishNotify"
+LAST_WORDS_SECONDS = 1.0
+"""Between the end of rtmpdump's output and that of its words."""
 
 
 class TapSilentError(Exception):
@@ -37,6 +40,8 @@ class Tap:
         """Set once nginx has let it play: whatever is published from now on comes."""
         self.has_publisher = False
         """Somebody publishes, or did; with or without frames."""
+        self._has_left = False
+        self._listening = asyncio.create_task(self._listen(), name="rtmpdump's words")
 
     async def read(self, patience_seconds: float = SILENT_SECONDS) -> list[Tag] | None:
         """The next tags (maybe none yet); None at the end of the stream.
@@ -54,10 +59,14 @@ class Tap:
 
     async def has_publisher_left(self) -> bool:
         """After the end: did nginx say so, or was only this connection lost?"""
-        return await self._process.wait() == 0
+        await asyncio.wait({self._listening}, timeout=LAST_WORDS_SECONDS)
+        return self._has_left
 
-    async def listen(self) -> None:
-        """Read what rtmpdump says."""
+    def close(self) -> None:
+        """Listen no more."""
+        self._listening.cancel()
+
+    async def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101  # opened with a pipe below
         said = b""
         while chunk := await self._process.stderr.read(4_096):
@@ -66,6 +75,8 @@ class Tap:
                 self.opened.set()
             if _PUBLISHED in said:
                 self.has_publisher = True
+            if _LEFT in said:
+                self._has_left = True
 
 
 @asynccontextmanager
@@ -88,8 +99,7 @@ async def open_tap(pull_url: str, public_id: str) -> AsyncIterator[Tap]:
     ]
     async with child(argv, stdin=False, stdout=True) as process:
         tap = Tap(process)
-        listening = asyncio.create_task(tap.listen(), name="rtmpdump's words")
         try:
             yield tap
         finally:
-            listening.cancel()
+            tap.close()
