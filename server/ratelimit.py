@@ -45,6 +45,10 @@ LOGIN_BY_ADDRESS: Final = Limit("login-address", 30, 60)
 REGISTER_BY_ADDRESS: Final = Limit("register-address", 10, 3600)
 REFRESH_BY_ADDRESS: Final = Limit("refresh-address", 120, 60)
 PASSWORD_BY_ACCOUNT: Final = Limit("password-account", 10, 60)
+REFUSED_ENCODER_BY_ADDRESS: Final = Limit("encoder-address", 20, 60)
+"""Encoders with keys that open nothing; OBS tries again after two seconds, so a wrong key alone reaches it in 40 s."""
+SPENT_MAX: Final = 10_000
+"""Subjects remembered as over their limit; beyond, the one that was first is forgotten."""
 
 
 class RateLimiter:
@@ -54,6 +58,7 @@ class RateLimiter:
         self._redis = redis
         self._clock = clock
         self._local: dict[str, int] = {}
+        self._spent: dict[tuple[str, str], float] = {}
 
     async def spend(self, limit: Limit, subject: str, *, factor: int = 1) -> None:
         """Count one try.
@@ -68,6 +73,7 @@ class RateLimiter:
         tries = await self._count(f"leams:limit:{limit.what}:{digest}:{window}", limit.window_seconds)
         if tries > limit.most * factor:
             remaining = (window + 1) * limit.window_seconds - now
+            self._remember_spent((limit.what, subject), now + remaining)
             raise AppError("too_many_tries", 429, "Too many tries: wait a little.", retry_after_seconds=remaining)
 
     async def spend_address(self, limit: Limit, address: str) -> None:
@@ -77,6 +83,15 @@ class RateLimiter:
             AppError: 429 `too_many_tries`.
         """
         await self.spend(limit, network_of(address), factor=LOOPBACK_FACTOR if is_loopback(address) else 1)
+
+    def is_spent(self, limit: Limit, address: str) -> bool:
+        """Is this process sure, without asking anybody, that the address is over the limit?"""
+        return self._spent.get((limit.what, network_of(address)), 0.0) > self._clock()
+
+    def _remember_spent(self, subject: tuple[str, str], until: float) -> None:
+        if len(self._spent) >= SPENT_MAX and subject not in self._spent:
+            self._spent.pop(next(iter(self._spent)))
+        self._spent[subject] = until
 
     async def _count(self, key: str, seconds: int) -> int:
         try:

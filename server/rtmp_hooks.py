@@ -8,6 +8,7 @@ import asyncio
 import hmac
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,15 @@ from server.broadcasts.ingest import IngestError
 from server.broadcasts.rules import REFUSAL_WORDS
 from server.broadcasts.statistics import APPLICATION
 from server.broadcasts.store import BroadcastRow, KeyFacts
+from server.ratelimit import REFUSED_ENCODER_BY_ADDRESS
+from server.refusal import AppError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from server.db.pool import Connection
     from server.lifespan import AppState
+    from server.ratelimit import RateLimiter
 
 DECISION_SECONDS = 0.18
 """nginx gives each web process 200 ms and refuses the encoder when none has answered."""
@@ -69,6 +73,9 @@ async def on_publish(request: "Request[AppState]") -> Response:
         return _answer("publish", "stranger", started, 403)
     control = request.state["control"]
     call = parse_hook_call(await _bounded_body(request))
+    limits = request.state["limits"]
+    if call is not None and limits.is_spent(REFUSED_ENCODER_BY_ADDRESS, call.session.address):
+        return _answer("publish", "limited", started, 403)
     try:
         async with asyncio.timeout(DECISION_SECONDS):
             admitted, step = await _admit(control, call)
@@ -77,6 +84,8 @@ async def on_publish(request: "Request[AppState]") -> Response:
         if refused.channel_id is not None and refused.code is not None:
             words = REFUSAL_WORDS[refused.code]
             response.background = BackgroundTask(remember_refused, control, refused.channel_id, refused.code, words)
+        elif call is not None:
+            response.background = BackgroundTask(_count_refused, limits, call.session.address)
         return response
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         _log.warning("hook_undecided", error=type(error).__name__)
@@ -161,6 +170,12 @@ async def _make_room(control: Control, step: Step, facts: KeyFacts) -> None:
                 raise _NotAdmittedError(facts.channel_id, Refusal.INGEST_UNREACHABLE) from error
             if not is_free:
                 raise _NotAdmittedError(facts.channel_id, Refusal.ALREADY_LIVE)
+
+
+async def _count_refused(limits: "RateLimiter", address: str) -> None:
+    """A key that opens nothing; after too many of them the address is refused without a look at the database."""
+    with suppress(AppError):
+        await limits.spend_address(REFUSED_ENCODER_BY_ADDRESS, address)
 
 
 def _is_ours(request: "Request[AppState]") -> bool:

@@ -19,6 +19,7 @@ from media.stream_key import key_hash
 from server.broadcasts.control import open_control
 from server.broadcasts.hook_call import parse_hook_call
 from server.db.pool import Pool
+from server.ratelimit import REFUSED_ENCODER_BY_ADDRESS
 from server.rtmp_hooks import _admit, _NotAdmittedError
 from server.settings import Settings
 from tests.services.ingest import (
@@ -346,3 +347,31 @@ async def test_an_ingest_on_every_address_reaches_its_own_hooks(
         elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
         async with httpx.AsyncClient(transport=elsewhere) as client:
             assert (await client.post(f"{ports.http_url}/hooks/publish")).status_code == 403
+
+
+async def test_an_address_that_guesses_keys_is_refused_without_a_look(
+    settings: Settings, db: Pool, tmp_path: Path
+) -> None:
+    """Twenty keys that open nothing in a minute: then even a good one is refused from there, and there alone."""
+    _, key = await make_channel(db, "Maria")
+    ports = IngestPorts.free()
+    with running_web(settings, ports, tmp_path / "web.log"):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports.web}", headers=HEADERS) as client:
+
+            async def publish(name: str, address: str) -> int:
+                body = {"call": "publish", "app": "live", "name": name, "addr": address, "clientid": "7"}
+                return (await client.post("/hooks/publish", data=body)).status_code
+
+            for number in range(REFUSED_ENCODER_BY_ADDRESS.most + 1):
+                assert await publish(f"guess{number}", "203.0.113.9") == 403
+
+            async def is_limited() -> bool:
+                page = (await client.get(f"http://127.0.0.1:{ports.metrics}/metrics")).text
+                await publish("guess", "203.0.113.9")
+                return 'answer="limited"' in page
+
+            async with asyncio.timeout(10):
+                while not await is_limited():
+                    pass
+            assert await publish(key, "203.0.113.9") == 403
+            assert await publish(key, "203.0.113.10") == 302
