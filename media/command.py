@@ -7,13 +7,12 @@ to the tick and free of negative times, which `tfdt` can't hold.
 
 from collections.abc import Mapping
 
-from media.ladder import AUDIO, AUDIO_KBPS, AUDIO_RATE_HZ, SEGMENT_SECONDS, Plan, Rung
+from media.encoders import Rates, arguments, devices, uploads
+from media.ladder import AUDIO, AUDIO_RATE_HZ, SEGMENT_SECONDS, Plan, Rung
 
 OFFSET_SECONDS = 10
 """Where media time begins in each run: the input's 0."""
 VIDEO_TIMESCALE = 90_000
-LOOKAHEAD_SECONDS = 0.2
-"""What x264 may hold back: it is part of the latency."""
 THUMBNAIL_SECONDS = 10
 THUMBNAIL_WIDTH_PX = 640
 THUMBNAIL = "thumbnail"
@@ -39,13 +38,13 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int]) -> list[str
     encoded = [rung for rung in plan.video if not rung.is_copied]
     if plan.video and not encoded:
         argv += ["-skip_frame", "nokey"]  # decoding serves the thumbnails alone
-    argv += ["-f", "flv", "-i", "pipe:0"]
+    argv += [*devices([rung.encoder for rung in encoded]), "-f", "flv", "-i", "pipe:0"]
     if plan.video:
         argv += ["-filter_complex", _graph(plan, encoded)]
     for rung in plan.video:
-        argv += _COPIED if rung.is_copied else _encoded(rung, follows_source_keys=plan.follows_source_keys)
+        argv += _COPIED if rung.is_copied else _encoded(rung, plan)
         argv += [*MP4, f"pipe:{descriptors[rung.name]}"]
-    argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{AUDIO_KBPS}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
+    argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{plan.audio_kbps}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
     argv += ["-af", "aresample=async=1000:first_pts=0", *MP4, f"pipe:{descriptors[AUDIO]}"]
     if plan.video:
         argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-threads", "1", "-q:v", "5", "-fps_mode", "passthrough"]
@@ -58,7 +57,7 @@ def _graph(plan: Plan, encoded: list[Rung]) -> str:
     chains = [f"[0:v:0]split={len(encoded) + 1}{branches}"]
     for place, rung in enumerate(encoded):
         scale = f"scale={rung.width}:{rung.height}:flags=bilinear"
-        chains.append(f"[s{place}]{_paced(plan, rung)}{scale},format=yuv420p,setsar=1[{rung.name}]")
+        chains.append(f"[s{place}]{_paced(plan, rung)}{scale},setsar=1,{uploads(rung.encoder)}[{rung.name}]")
     spaced = f"isnan(prev_selected_t)+gte(t-prev_selected_t,{THUMBNAIL_SECONDS})"
     shrunk = f"scale='min({THUMBNAIL_WIDTH_PX},iw)':-2:flags=bilinear:out_range=full,format=yuvj420p"
     chains.append(f"[s{len(encoded)}]select='key*({spaced})',{shrunk}[{THUMBNAIL}]")
@@ -84,29 +83,14 @@ def _rate(fps: float) -> str:
     return f"{fps:.3f}"
 
 
-def _encoded(rung: Rung, *, follows_source_keys: bool) -> list[str]:
-    keys = "source" if follows_source_keys else f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
-    clock = ["-enc_time_base", "1:1000"] if follows_source_keys else []  # FLV's; a guessed rate's would drift
+def _encoded(rung: Rung, plan: Plan) -> list[str]:
+    keys = "source" if plan.follows_source_keys else f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
+    clock = ["-enc_time_base", "1:1000"] if plan.follows_source_keys else []  # FLV's; a guessed rate's would drift
     longest = round(rung.fps * SEGMENT_SECONDS * 2)
+    rates = Rates(rung.fps, rung.height, rung.kbps, plan.crf, rung.preset, longest)
     return [
-        *(
-            "-map",
-            f"[{rung.name}]",
-            "-fps_mode",
-            "passthrough",
-            "-c:v",
-            "libx264",
-            "-preset",
-            rung.preset,
-            "-profile:v",
-            "high",
-        ),
-        *("-threads", "2" if rung.height > 400 else "1", "-bf", "0", "-g", str(longest)),
-        *("-b:v", f"{rung.kbps}k", "-maxrate", f"{round(rung.kbps * 1.1)}k", "-bufsize", f"{round(rung.kbps * 1.5)}k"),
-        *(
-            "-x264-params",
-            f"scenecut=0:open-gop=0:rc-lookahead={round(rung.fps * LOOKAHEAD_SECONDS)}:sync-lookahead=0:force-cfr=1",
-        ),
+        *("-map", f"[{rung.name}]", "-fps_mode", "passthrough"),
+        *arguments(rung.encoder, rates),
         *clock,
-        *("-force_key_frames", keys, "-forced-idr", "1", "-video_track_timescale", str(VIDEO_TIMESCALE)),
+        *("-force_key_frames", keys, "-video_track_timescale", str(VIDEO_TIMESCALE)),
     ]

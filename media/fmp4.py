@@ -2,7 +2,7 @@
 
 Pure and incremental: feed bytes, get an init and then fragments with their samples.  Anything malformed raises
 `FragmentError` and nothing else.  One track a stream.  Source: ISO/IEC 14496-12 (boxes), 14496-14 (esds),
-14496-15 (avcC).
+14496-15 (avcC, hvcC), AV1-ISOBMFF (av1C).
 """
 
 import struct
@@ -34,7 +34,7 @@ class Init:
     timescale: int
     """Ticks per second of every time in this stream."""
     codec: str
-    """RFC 6381, true to the bytes: `avc1.PPCCLL` or `mp4a.40.N`."""
+    """RFC 6381, true to the bytes: `avc1.PPCCLL`, `hvc1.…`, `av01.…` or `mp4a.40.N`."""
     width: int
     height: int
     channels: int
@@ -175,11 +175,11 @@ def _parse_moov(data: bytes, moov_at: int) -> tuple[Init, int]:
         raise FragmentError("a timescale of 0")
     stsd, stsd_end = _find(data, *mdia, b"minf", b"stbl", b"stsd")
     entry, low, high = next(_boxes(data, stsd + 8, stsd_end), (b"", 0, 0))
-    if entry == b"avc1":
+    if entry in _VIDEO_CONFIGS:
         width, height = struct.unpack_from(">HH", data, low + 24)
-        avcc, _ = _find(data, low + 78, high, b"avcC")
-        profile, compatibility, level = data[avcc + 1 : avcc + 4]
-        codec = f"avc1.{profile:02x}{compatibility:02x}{level:02x}"
+        config, parse = _VIDEO_CONFIGS[entry]
+        start, end = _find(data, low + 78, high, config)
+        codec = parse(entry.decode(), data[start:end])
         return Init(data, "video", track_id, timescale, codec, width, height, 0, 0), default_flags
     if entry == b"mp4a":
         channels = struct.unpack_from(">H", data, low + 16)[0]
@@ -188,6 +188,34 @@ def _parse_moov(data: bytes, moov_at: int) -> tuple[Init, int]:
         codec = f"mp4a.40.{_audio_object_type(data[esds + 4 : esds_end])}"
         return Init(data, "audio", track_id, timescale, codec, 0, 0, channels, rate_hz), default_flags
     raise FragmentError(f"sample entry {entry!r}")
+
+
+def _avc_codec(entry: str, config: bytes) -> str:
+    return f"{entry}.{config[1]:02x}{config[2]:02x}{config[3]:02x}"
+
+
+def _hevc_codec(entry: str, config: bytes) -> str:
+    """Source: ISO/IEC 14496-15, annex E.3: profile, reversed compatibility flags, tier and level, constraints."""
+    space, tier, profile = config[1] >> 6, config[1] >> 5 & 1, config[1] & 0x1F
+    compatibility = int(f"{int.from_bytes(config[2:6], 'big'):032b}"[::-1], 2)
+    constraints = "".join(f".{byte:X}" for byte in config[6:12].rstrip(b"\0"))
+    return f"{entry}.{('', 'A', 'B', 'C')[space]}{profile}.{compatibility:X}.{'LH'[tier]}{config[12]}{constraints}"
+
+
+def _av1_codec(entry: str, config: bytes) -> str:
+    """Source: AV1 Codec ISO Media File Format Binding, section 5, the short form: profile, level and tier, depth."""
+    profile, level = config[1] >> 5, config[1] & 0x1F
+    tier, is_deep, is_12_bit = config[2] >> 7, config[2] >> 6 & 1, config[2] >> 5 & 1
+    depth = 12 if is_12_bit and is_deep else 10 if is_deep else 8
+    return f"{entry}.{profile}.{level:02d}{'MH'[tier]}.{depth:02d}"
+
+
+_VIDEO_CONFIGS = {
+    b"avc1": (b"avcC", _avc_codec),
+    b"hvc1": (b"hvcC", _hevc_codec),
+    b"av01": (b"av1C", _av1_codec),
+}
+"""By the sample entry: its configuration's box, and how that is said in a playlist."""
 
 
 def _audio_object_type(descriptors: bytes) -> int:

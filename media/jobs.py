@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from media.policy import Wish
+
 JOBS_STREAM = "leams:transcode:jobs"
 JOBS_GROUP = "workers"
 REPORTS_STREAM = "leams:transcode:reports"
@@ -67,6 +69,8 @@ class LiveJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A keyframe interval proved by this channel's earlier broadcasts."""
     slate_seconds: float = 0.0
     """For so long after its encoder left, the broadcast shows a slate: the grace.  0: it holds the last frame."""
+    ladder: Wish | None = None
+    """What the channel wants of its ladder."""
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -1,14 +1,18 @@
-"""Plan the renditions of a broadcast from its source.  Pure: the policy is data.
+"""Plan the renditions of a broadcast from its source.  Pure: policy, costs and encoders are data.
 
 Rules: never upscale in size, rate or bits; 60 → 30 and 50 → 25 only, and only below the top; the top is copied where
-codec and key frames allow; what the machine can't carry is shed from the most expensive rung below the top; sound
-always has a rendition (silence where the source has none), so that a list never has to end because sound went away.
+codec and key frames allow; what the machine can't carry is shed: rungs of other codecs first, then the most expensive
+below the top, at last everything but a copy; sound always has a rendition (silence where the source has none), so that
+a list never has to end because sound went away.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from media.costs import Costs, Encoded, Frames, encoded_cores, ladder_cores
+from media.encoders import BITS_SHARE, ENCODERS, FALLBACK
+from media.policy import LEAST_KBPS, Codec, Policy
 from media.source import Source
 
 AUDIO = "audio"
@@ -19,44 +23,10 @@ LEAST_GOP_SECONDS = 0.1
 CLOSEST_HEIGHTS = 0.76
 CLOSEST_RATES = 0.65
 """Rungs nearer to each other than this give a player no choice."""
-LEAST_KBPS = 64
 MOST_FPS = 60.5
 """Players take at most 60 frames a second (Apple's authoring rule 1.19)."""
 GOP_TOLERANCE_SECONDS = 0.1
 """Encoders round to frames: 2.02 s still counts as 2 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One row of the ladder's table."""
-
-    height: int
-    kbps: int
-    """At up to 30 fps; half as much again above."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What an operator could want to change."""
-
-    steps: tuple[Step, ...] = (
-        Step(1080, 4500),
-        Step(720, 2500),
-        Step(480, 1200),
-        Step(360, 700),
-        Step(240, 350),
-        Step(160, 180),
-    )
-    max_rungs: int = 4
-    fast_below_height: int = 540
-    """From this height down the better, slower preset is used: it costs little there."""
-    preset_high: str = "superfast"
-    preset_low: str = "veryfast"
-    cores_per_megapixel_high: float = 0.011
-    """Core-seconds for a million pixels scaled and encoded; measured on one core of a small server."""
-    cores_per_megapixel_low: float = 0.016
-    cores_per_megapixel_decoded: float = 0.004
-    cores_for_sound: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +41,12 @@ class Rung:
     is_copied: bool
     preset: str
     cores: float
+    encoder: str = FALLBACK
+
+    @property
+    def codec(self) -> Codec:
+        """What the encoder makes; a copy is H.264."""
+        return ENCODERS[self.encoder].codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,91 +54,198 @@ class Plan:
     """What one FFmpeg is to make."""
 
     video: tuple[Rung, ...]
-    """Best first; empty for a source without a picture."""
+    """Best first, rungs of other codecs last; empty for a source without a picture."""
     follows_source_keys: bool
     """A copied rung dictates the key frames; otherwise there is one every `SEGMENT_SECONDS`."""
     cores: float
+    crf: int | None = None
+    audio_kbps: int = AUDIO_KBPS
+    is_over: bool = False
+    """It costs more than there was: nothing cheaper could be made of this source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a worker can plan with."""
+
+    cores: float
+    costs: Costs = field(default_factory=Costs)
+    sessions: Mapping[str, int] = field(default_factory=dict)
+    """Encoders beside x264 that work, and how many rungs each may still take."""
 
 
 def plan(
     source: Source,
     policy: Policy,
+    means: Means,
     *,
-    cores: float,
     gop_seconds: float | None = None,
+    may_copy: bool = True,
     rungs: int | None = None,
+    without: Collection[str] = (),
 ) -> Plan:
-    """The ladder for `source` on a budget of `cores`.
+    """The ladder for `source` within `means`.
 
-    `gop_seconds` is a proven fixed distance of key frames.  `rungs` demands exactly that many (a broadcast that goes on
-    with another source keeps its lists): the budget then only decides whether the top is copied.
+    `gop_seconds` is a proven fixed distance of key frames.  `may_copy` is false once a copy could not be cut.  `rungs`
+    keeps the places of a broadcast that goes on: the same lists, of another source or worker; what costs too much is
+    left out of them.  `without` are the lists that were shed.
     """
-    if source.video_codec is None:
-        return Plan((), follows_source_keys=False, cores=policy.cores_for_sound)
-    is_copied = _can_copy(source, gop_seconds)
-    candidates = [_top(source, policy, is_copied=is_copied), *_lower(source, policy)]
-    chosen = _exactly(candidates, rungs) if rungs is not None else _affordable(candidates, source, policy, cores)
-    named = tuple(replace(rung, name=f"v{place}") for place, rung in enumerate(chosen, 1))
-    return Plan(named, is_copied and any(rung.is_copied for rung in named), _cost(named, source, policy))
+    if source.video_codec is None or policy.sound_only:
+        cores = ladder_cores(means.costs, (), _frames(source), copied=0)
+        return Plan(
+            (), follows_source_keys=False, cores=cores, audio_kbps=policy.audio_kbps, is_over=cores > means.cores
+        )
+    draft = _Draft(source, policy, means)
+    may_copy = may_copy and policy.copy and source.is_copyable and source.fps <= MOST_FPS
+    is_copied = may_copy and gop_seconds is not None and _fits_segments(gop_seconds)
+    candidates = [draft.top(is_copied=is_copied), *draft.lower()]
+    if rungs is None:
+        chosen = _named(draft.affordable(draft.equipped(candidates)), without)
+    else:
+        chosen = draft.affordable(_named(draft.equipped(_exactly(candidates, rungs)), without))
+    if draft.cost(chosen) > means.cores and may_copy and gop_seconds is None:
+        # on trust: most encoders have a key frame every two seconds; the copy of one that has not can't be cut
+        chosen = [replace(draft.top(is_copied=True), name=chosen[0].name)]
+    chosen += draft.others(chosen)
+    cores = draft.cost(chosen)
+    return Plan(
+        tuple(chosen),
+        follows_source_keys=any(rung.is_copied for rung in chosen),
+        cores=cores,
+        crf=policy.crf,
+        audio_kbps=policy.audio_kbps,
+        is_over=cores > means.cores,
+    )
 
 
-def _can_copy(source: Source, gop_seconds: float | None) -> bool:
+def costliest(video: Sequence[Rung]) -> str | None:
+    """The rung to shed from a running ladder: of another codec, then below the top, then an encoded top; None: no more.
+
+    The last one stays: a picture that can't be made at all is the session's business.
+    """
+    others = [rung for rung in video if rung.codec != "h264"]
+    plain = [rung for rung in video if rung.codec == "h264"]
+    below = others or (plain[1:] if len(plain) > 2 or (len(plain) == 2 and plain[0].is_copied) else [])
+    if below:
+        return max(below, key=lambda rung: rung.cores).name
+    return plain[0].name if len(plain) == 2 else None
+
+
+def _fits_segments(gop_seconds: float) -> bool:
     """Only whole GOPs fit segments: the proven distance must divide the segment's length."""
-    if not source.is_copyable or source.fps > MOST_FPS:
-        return False
     longest = SEGMENT_SECONDS + GOP_TOLERANCE_SECONDS
-    if gop_seconds is None or not LEAST_GOP_SECONDS <= gop_seconds <= longest:
+    if not LEAST_GOP_SECONDS <= gop_seconds <= longest:
         return False
     times = round(SEGMENT_SECONDS / gop_seconds)
     return abs(times * gop_seconds - SEGMENT_SECONDS) <= GOP_TOLERANCE_SECONDS
 
 
-def _top(source: Source, policy: Policy, *, is_copied: bool) -> Rung:
-    tallest = policy.steps[0].height
-    if is_copied:
-        kbps = round(source.video_kbps) or _kbps(policy, source.height, source.fps)
-        return Rung("", source.width, source.height, source.fps, kbps, is_copied=True, preset="", cores=0.0)
-    return _rung(source, policy, min(tallest, source.height), _capped(source.fps))
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """The rungs that could be made of a source, and what they cost."""
+
+    source: Source
+    policy: Policy
+    means: Means
+
+    def top(self, *, is_copied: bool) -> Rung:
+        """The source's own size, copied or as far as the table goes."""
+        source = self.source
+        if is_copied:
+            kbps = round(source.video_kbps) or _kbps(self.policy, source.height, source.fps)
+            return Rung("", source.width, source.height, source.fps, kbps, is_copied=True, preset="", cores=0.0)
+        return self._rung(min(self.policy.rungs[0].height, source.height), _capped(source.fps))
+
+    def lower(self) -> list[Rung]:
+        """Every step well below the one before; frame rates halve where they are 50 or more."""
+        rungs: list[Rung] = []
+        last = self.source.height
+        most_kbps = self.source.video_kbps or float(_kbps(self.policy, self.source.height, self.source.fps))
+        for step in self.policy.rungs:
+            if step.height <= last * CLOSEST_HEIGHTS and most_kbps * CLOSEST_RATES >= LEAST_KBPS:
+                rung = self._rung(step.height, _halved(self.source.fps))
+                rung = replace(rung, kbps=min(rung.kbps, round(most_kbps * CLOSEST_RATES)))
+                rungs.append(rung)
+                last, most_kbps = step.height, rung.kbps
+        return rungs[: self.policy.max_rungs - 1]
+
+    def equipped(self, rungs: Sequence[Rung]) -> list[Rung]:
+        """Each with the best encoder that has a session left, and what it costs then; the top chooses first."""
+        done: list[Rung] = []
+        for rung in rungs:
+            if not rung.is_copied:
+                made = self._made(rung.width, rung.height, rung.fps, rung.kbps, self._encoder("h264", done) or FALLBACK)
+                rung = replace(rung, encoder=made.encoder, cores=made.cores)  # noqa: PLW2901  # the same rung, equipped
+            done.append(rung)
+        return done
+
+    def others(self, chosen: Sequence[Rung]) -> list[Rung]:
+        """The best rungs again in the other codecs of the policy, where an encoder and room are left."""
+        rungs: list[Rung] = []
+        for codec in self.policy.codecs:
+            if codec == "h264":
+                continue
+            for place, like in enumerate(chosen[: self.policy.codec_rungs], 1):
+                if (encoder := self._encoder(codec, [*chosen, *rungs])) is None:
+                    break
+                kbps = max(LEAST_KBPS, round(like.kbps * BITS_SHARE[codec]))
+                rung = self._made(like.width // 2 * 2, like.height // 2 * 2, _capped(like.fps), kbps, encoder)
+                rung = replace(rung, name=f"{codec}_{place}")
+                if self.cost([*chosen, *rungs, rung]) <= self.means.cores:
+                    rungs.append(rung)
+        return rungs
+
+    def cost(self, rungs: Sequence[Rung]) -> float:
+        """Cores for all of them."""
+        encoded = [rung.cores for rung in rungs if not rung.is_copied]
+        return ladder_cores(self.means.costs, encoded, _frames(self.source), copied=len(rungs) - len(encoded))
+
+    def affordable(self, candidates: Sequence[Rung]) -> list[Rung]:
+        """Shed from the most expensive below the top; then the top itself; the last one stays whatever it costs."""
+        chosen = list(candidates)
+        while len(chosen) > 2 and self.cost(chosen) > self.means.cores:
+            chosen.remove(max(chosen[1:], key=lambda rung: rung.cores))
+        if len(chosen) > 1 and self.cost(chosen) > self.means.cores:
+            if self.cost(chosen[:1]) <= self.means.cores:
+                return chosen[:1]
+            lower = [rung for rung in candidates[1:] if self.cost([rung]) <= self.means.cores]
+            return lower[:1] or list(candidates[:1] if candidates[0].is_copied else candidates[-1:])
+        return chosen
+
+    def _rung(self, height: int, fps: float) -> Rung:
+        source, policy = self.source, self.policy
+        even_height = max(2, height // 2 * 2)
+        width = max(2, round(source.width * even_height / source.height / 2) * 2)
+        kbps = _kbps(policy, even_height, fps)
+        if source.video_kbps:
+            kbps = max(LEAST_KBPS, min(kbps, round(source.video_kbps)))
+        return self._made(width, even_height, fps, kbps, FALLBACK)
+
+    def _made(self, width: int, height: int, fps: float, kbps: int, encoder: str) -> Rung:
+        is_low = height < self.policy.fast_below_height
+        encoded = Encoded(Frames(width, height, fps), encoder, is_low)
+        cores = encoded_cores(self.means.costs, encoded, _frames(self.source))
+        preset = self.policy.preset_low if is_low else self.policy.preset_high
+        return Rung("", width, height, fps, kbps, is_copied=False, preset=preset, cores=cores, encoder=encoder)
+
+    def _encoder(self, codec: Codec, beside: Sequence[Rung]) -> str | None:
+        """The best one with a session left; H.264 always has x264."""
+        for name, encoder in ENCODERS.items():
+            if encoder.codec != codec or (encoder.device != "cpu" and not self.policy.hardware):
+                continue
+            used = sum(rung.encoder == name and not rung.is_copied for rung in beside)
+            if name == FALLBACK or used < self.means.sessions.get(name, 0):
+                return name
+        return None
 
 
-def _lower(source: Source, policy: Policy) -> list[Rung]:
-    """Every step well below the one before; frame rates halve where they are 50 or more."""
-    rungs: list[Rung] = []
-    last = source.height
-    most_kbps = source.video_kbps or float(_kbps(policy, source.height, source.fps))
-    for step in policy.steps:
-        if step.height <= last * CLOSEST_HEIGHTS and most_kbps * CLOSEST_RATES >= LEAST_KBPS:
-            rung = _rung(source, policy, step.height, _halved(source.fps))
-            rung = replace(rung, kbps=min(rung.kbps, round(most_kbps * CLOSEST_RATES)))
-            rungs.append(rung)
-            last, most_kbps = step.height, rung.kbps
-    return rungs[: policy.max_rungs - 1]
-
-
-def _rung(source: Source, policy: Policy, height: int, fps: float) -> Rung:
-    even_height = max(2, height // 2 * 2)
-    width = max(2, round(source.width * even_height / source.height / 2) * 2)
-    kbps = _kbps(policy, even_height, fps)
-    if source.video_kbps:
-        kbps = max(LEAST_KBPS, min(kbps, round(source.video_kbps)))
-    is_low = even_height < policy.fast_below_height
-    per_megapixel = policy.cores_per_megapixel_low if is_low else policy.cores_per_megapixel_high
-    preset = policy.preset_low if is_low else policy.preset_high
-    return Rung(
-        "",
-        width,
-        even_height,
-        fps,
-        kbps,
-        is_copied=False,
-        preset=preset,
-        cores=per_megapixel * width * even_height * fps / 1e6,
-    )
+def _frames(source: Source) -> Frames:
+    return Frames(source.width, source.height, source.fps)
 
 
 def _kbps(policy: Policy, height: int, fps: float) -> int:
     """The table's value, between its rows by height; half as much again above 30 fps."""
-    steps = policy.steps
+    steps = policy.rungs
     kbps = float(steps[0].kbps)
     if height < steps[0].height:
         kbps = steps[-1].kbps * height / steps[-1].height
@@ -183,23 +266,10 @@ def _halved(fps: float) -> float:
     return capped / 2 if capped >= 49.5 else capped
 
 
-def _cost(rungs: Sequence[Rung], source: Source, policy: Policy) -> float:
-    encoded = sum(rung.cores for rung in rungs)
-    decoded = policy.cores_per_megapixel_decoded * source.width * source.height * source.fps / 1e6
-    return policy.cores_for_sound + encoded + (decoded if encoded else 0.0)
-
-
-def _affordable(candidates: list[Rung], source: Source, policy: Policy, cores: float) -> list[Rung]:
-    """Shed from the most expensive below the top; then the top itself; the last one stays whatever it costs."""
-    chosen = list(candidates)
-    while len(chosen) > 2 and _cost(chosen, source, policy) > cores:
-        chosen.remove(max(chosen[1:], key=lambda rung: rung.cores))
-    if len(chosen) > 1 and _cost(chosen, source, policy) > cores:
-        if _cost(chosen[:1], source, policy) <= cores:
-            return chosen[:1]
-        lower = [rung for rung in candidates[1:] if _cost([rung], source, policy) <= cores]
-        return lower[:1] or candidates[-1:]
-    return chosen
+def _named(rungs: Sequence[Rung], without: Collection[str]) -> list[Rung]:
+    """Each by its place; those that were shed are left out, unless nothing would be left."""
+    named = [replace(rung, name=f"v{place}") for place, rung in enumerate(rungs, 1)]
+    return [rung for rung in named if rung.name not in without] or named[-1:]
 
 
 def _exactly(candidates: list[Rung], rungs: int) -> list[Rung]:

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from media.command import command
-from media.ladder import Policy, plan
+from media.ladder import Means, plan
+from media.policy import Policy
 from media.source import Source
 
 HD = Source("h264", 1280, 720, 30.0, is_copyable=True, audio_codec="aac", rate_hz=48_000, channels=2, video_kbps=3000.0)
@@ -12,7 +13,7 @@ FDS = {"v1": 3, "v2": 4, "v3": 5, "v4": 6, "audio": 7, "progress": 8, "thumbnail
 
 
 def built(source: Source = HD, gop_seconds: float | None = None, rungs: int | None = None) -> list[str]:
-    return command("ffmpeg", plan(source, Policy(), cores=9, gop_seconds=gop_seconds, rungs=rungs), FDS)
+    return command("ffmpeg", plan(source, Policy(), Means(9.0), gop_seconds=gop_seconds, rungs=rungs), FDS)
 
 
 def after(argv: list[str], flag: str) -> list[str]:
@@ -33,7 +34,7 @@ def test_there_is_one_decode_and_one_split() -> None:
     """The graph splits once: each rung, and the thumbnails."""
     (graph,) = after(built(), "-filter_complex")
     assert graph.startswith("[0:v:0]split=5")
-    assert "[s1]fps=30,scale=854:480:flags=bilinear,format=yuv420p,setsar=1[v2]" in graph
+    assert "[s1]fps=30,scale=854:480:flags=bilinear,setsar=1,format=yuv420p[v2]" in graph
 
 
 def test_key_frames_are_forced_every_two_seconds_in_all_rungs() -> None:
@@ -90,3 +91,23 @@ def test_the_clock_is_common_to_all_outputs() -> None:
     assert after(argv, "-output_ts_offset") == ["10"] * 5
     assert after(argv, "-avoid_negative_ts") == ["disabled"] * 5
     assert "-copyts" in argv
+
+
+def test_a_policys_sound_and_quality_reach_ffmpeg() -> None:
+    """Bits of sound, and a capped quality for every encoded rung."""
+    ladder = plan(HD, Policy(audio_kbps=96, crf=24), Means(9.0))
+    argv = command("ffmpeg", ladder, FDS)
+    assert after(argv, "-b:a") == ["96k"]
+    assert after(argv, "-crf") == ["24"] * 4
+    assert after(argv, "-maxrate")[0] == "2750k"
+
+
+def test_rungs_of_other_encoders_are_uploaded_and_forced_alike() -> None:
+    """The device comes before the input, the upload at the chain's end; key frames are where x264's are."""
+    ladder = plan(HD, Policy(codecs=("h264", "hevc")), Means(9.0, sessions={"h264_vaapi": 1, "libx265": 1}))
+    argv = command("ffmpeg", ladder, {**FDS, "hevc_1": 10})
+    assert argv.index("-vaapi_device") < argv.index("-i")
+    assert after(argv, "-c:v") == ["h264_vaapi", "libx264", "libx264", "libx264", "libx265", "mjpeg"]
+    (graph,) = after(argv, "-filter_complex")
+    assert "setsar=1,format=nv12,hwupload[v1]" in graph
+    assert after(argv, "-force_key_frames") == ["expr:gte(t,n_forced*2)"] * 5

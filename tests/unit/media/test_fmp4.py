@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from media.fmp4 import MAX_SAMPLES, Fragment, FragmentError, FragmentReader, Init, Sample, write_fragment
 
 DATA = Path(__file__).parents[2] / "data/media"
-CAPTURES = {name: (DATA / f"{name}.mp4").read_bytes() for name in ("copied", "encoded", "audio")}
+CAPTURES = {name: (DATA / f"{name}.mp4").read_bytes() for name in ("copied", "encoded", "audio", "hevc", "av1")}
 
 
 def read(data: bytes, chunk: int = 65_536) -> list[Init | Fragment]:
@@ -27,6 +27,12 @@ def init_of(name: str) -> Init:
     return first
 
 
+def changed(name: str, old: bytes, new: bytes) -> bytes:
+    data = init_of(name).data
+    assert old in data
+    return data.replace(old, new, 1)
+
+
 def samples_of(pieces: list[Init | Fragment]) -> list[Sample]:
     return [sample for piece in pieces if isinstance(piece, Fragment) for sample in piece.samples]
 
@@ -41,6 +47,32 @@ def test_a_real_video_init_says_what_it_holds() -> None:
     assert (init.kind, init.width, init.height, init.timescale, init.codec) == ("video", 96, 54, 90_000, "avc1.64000a")
     assert CAPTURES["copied"].startswith(init.data)
     assert init_of("encoded").codec == "avc1.42c00a"
+
+
+@pytest.mark.parametrize(("name", "codec"), [("hevc", "hvc1.1.6.L30.90"), ("av1", "av01.0.00M.08")])
+def test_a_real_init_of_a_younger_codec_says_what_it_holds(name: str, codec: str) -> None:
+    """libx265's and SVT-AV1's, as FFmpeg writes them: size and codec string of the bytes; the first sample is a key."""
+    init = init_of(name)
+    assert (init.kind, init.width, init.height, init.timescale, init.codec) == ("video", 160, 90, 90_000, codec)
+    assert [sample.is_sync for sample in samples_of(read(CAPTURES[name]))][:2] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "codec"),
+    [
+        # profile space B, Main 10, high tier, level 5.1, three constraint bytes
+        ("hevc", b"\x01\x01\x60\0\0\0\x90\0\0\0\0\0\x1e", b"\x01\xa2\x20\0\0\0\xb0\0\x01\0\0\0\x99",
+         "hvc1.B2.4.H153.B0.0.1"),
+        ("hevc", b"\x01\x01\x60\0\0\0\x90\0\0\0\0\0\x1e", b"\x01\x01\x60\0\0\0\0\0\0\0\0\0\x1e", "hvc1.1.6.L30"),
+        ("av1", b"av1C\x81\x00\x0c", b"av1C\x81\x2d\xcc", "av01.1.13H.10"),
+        ("av1", b"av1C\x81\x00\x0c", b"av1C\x81\x4d\x6c", "av01.2.13M.12"),
+    ],
+)  # fmt: skip
+def test_codec_strings_follow_their_specifications(name: str, old: bytes, new: bytes, codec: str) -> None:
+    """Profile, compatibility, tier, level, constraints and depth of other bytes."""
+    (init,) = read(changed(name, old, new))
+    assert isinstance(init, Init)
+    assert init.codec == codec
 
 
 def test_a_real_audio_init_says_what_it_holds() -> None:
@@ -191,16 +223,11 @@ def test_fragments_that_lie_are_refused(data: bytes, fault: str) -> None:
         read(init_of("copied").data + data)
 
 
-def changed(name: str, old: bytes, new: bytes) -> bytes:
-    data = init_of(name).data
-    assert old in data
-    return data.replace(old, new, 1)
-
-
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (changed("copied", b"avc1\0", b"hvc1\0"), "sample entry b'hvc1'"),
+        (changed("copied", b"avc1\0", b"vp09\0"), "sample entry b'vp09'"),
+        (changed("copied", b"avc1\0", b"hvc1\0"), "no b'hvcC' box"),
         (changed("audio", b"\x03\x80\x80\x80", b"\x09\x80\x80\x80"), "descriptor 9"),
         (changed("copied", struct.pack(">I", 90_000), struct.pack(">I", 0)), "timescale of 0"),
         (init_of("copied").data + init_of("copied").data[28:], "moov out of order"),

@@ -1,0 +1,82 @@
+"""What a ladder costs in cores: core-seconds for each second of media, from figures that a worker measured.  Pure.
+
+A cost is a sum: decoding and scaling by the source's pixels, encoding by the rung's, sound and our own packaging by the
+rendition.  `load` corrects it all by what running ladders turned out to cost beside their prediction.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import msgspec
+
+from media.encoders import ENCODERS, FALLBACK
+
+PerMegapixel = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+OTHERS: Final = {"libx265": 0.030, "libsvtav1": 0.020}
+"""Core-seconds for a million pixels where nothing was measured."""
+DEVICE_COST: Final = 0.0015
+"""Handing a million pixels to a device: copying alone."""
+
+
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Core-seconds for a million pixels of a step; the defaults are one core of a small server."""
+
+    decoded: PerMegapixel = 0.005
+    scaled: PerMegapixel = 0.001
+    """Of the source's pixels, for each rung that is not copied."""
+    high: PerMegapixel = 0.010
+    """x264 with the preset of tall rungs."""
+    low: PerMegapixel = 0.014
+    """x264 with the preset of low rungs."""
+    sound: Share = 0.02
+    """A second of it, decoded and encoded."""
+    rendition: Share = 0.008
+    """A second of one rendition, cut and written."""
+    others: dict[str, PerMegapixel] = {}
+    """By an encoder's name: what it takes at the tall preset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A picture's size and pace."""
+
+    width: int
+    height: int
+    fps: float
+
+    @property
+    def megapixels(self) -> float:
+        """In a second."""
+        return self.width * self.height * self.fps / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One rung as far as it costs."""
+
+    frames: Frames
+    encoder: str
+    is_low: bool
+
+
+def encoded_cores(costs: Costs, rung: Encoded, source: Frames) -> float:
+    """Scaling to and encoding of one rung."""
+    paced = source.width * source.height * rung.frames.fps / 1e6  # frames are dropped before they are scaled
+    return costs.scaled * paced + _per_megapixel(costs, rung) * rung.frames.megapixels
+
+
+def ladder_cores(costs: Costs, rungs: Iterable[float], source: Frames, copied: int) -> float:
+    """The whole: `rungs` are the encoded ones' own costs; sound is always there."""
+    encoded = list(rungs)
+    decoded = costs.decoded * source.megapixels if encoded else 0.0
+    return costs.sound + decoded + sum(encoded) + costs.rendition * (len(encoded) + copied + 1)
+
+
+def _per_megapixel(costs: Costs, rung: Encoded) -> float:
+    if rung.encoder == FALLBACK:
+        return costs.low if rung.is_low else costs.high
+    if ENCODERS[rung.encoder].device != "cpu":
+        return costs.others.get(rung.encoder, DEVICE_COST)
+    return costs.others.get(rung.encoder, OTHERS[rung.encoder])
