@@ -1,34 +1,104 @@
-from transcoder.pool import LEAST_CORES, MAX_JOBS, Pool
+import pytest
+
+from media.costs import Costs
+from media.ladder import Plan, Rung
+from transcoder.placement import LEAST_CORES, MOST_JOBS
+from transcoder.pool import BANNED_SECONDS, EXPECTED_CORES, LOAD_HIGH, Pool
 
 
-def test_the_first_job_is_always_taken() -> None:
-    """However small the machine."""
-    assert Pool(0.01).has_room()
-
-
-def test_a_full_worker_leaves_jobs_to_others() -> None:
-    """Held shares count until they are let go."""
-    pool = Pool(1.0)
-    pool.hold("a", 0.5)
-    assert pool.has_room()
-    pool.hold("b", 0.5 - LEAST_CORES / 2)
-    assert not pool.has_room()
-    pool.release("a")
-    pool.release("a")
-    assert pool.has_room()
+def ladder(cores: float, *encoders: str) -> Plan:
+    rungs = tuple(
+        Rung(
+            f"v{place}",
+            640,
+            360,
+            30.0,
+            700,
+            is_copied=encoder == "",
+            preset="",
+            cores=0.1,
+            encoder=encoder or "libx264",
+        )
+        for place, encoder in enumerate(encoders, 1)
+    )
+    return Plan(rungs, follows_source_keys=False, cores=cores)
 
 
 def test_a_sessions_own_share_is_free_to_itself() -> None:
-    """A new plan replaces the old one."""
+    """A new plan replaces the old one; others see what is held until it is let go."""
     pool = Pool(1.0)
-    pool.hold("a", 0.75)
-    assert pool.free("a") == 1.0
-    assert pool.free("b") == 0.25
+    pool.hold("a", ladder(0.75))
+    assert pool.means("a", 0.0).cores == 1.0
+    assert pool.means("b", 0.0).cores == 0.25
+    assert pool.capacity("w").free == 0.25
+    pool.release("a")
+    pool.release("a")
+    assert pool.means("b", 0.0).cores == 1.0
+
+
+def test_a_claimed_job_is_expected_to_cost_something() -> None:
+    """Others see an ordinary ladder of it; a plan made meanwhile leaves it a copy's worth."""
+    pool = Pool(2.0)
+    pool.reserve("a")
+    assert pool.capacity("w").free == pytest.approx(2.0 - EXPECTED_CORES)
+    assert pool.means("b", 0.0).cores == pytest.approx(2.0 - LEAST_CORES)
+
+
+def test_what_ladders_turn_out_to_cost_corrects_what_is_planned() -> None:
+    """A session that takes more holds more at once; plans to come are made with the ratio."""
+    pool = Pool(4.0)
+    pool.hold("a", ladder(1.0))
+    pool.measure("a", 1.5)
+    assert pool.means("b", 0.0).cores == pytest.approx((4.0 - 1.5) / 1.05)
+    for _ in range(200):
+        pool.measure("a", 9.0)
+    assert pool.means("b", 0.0).cores == pytest.approx((4.0 - 9.0) / LOAD_HIGH)
+    assert pool.capacity("w").free == -5.0
+    pool.measure("nobody", 1.0)
+    pool.reserve("c")
+    pool.measure("c", 1.0)
+
+
+def test_cheap_pictures_make_room_but_only_so_much() -> None:
+    """A ladder that takes less than was predicted holds the corrected prediction, never less than half."""
+    pool = Pool(4.0)
+    pool.hold("a", ladder(1.0))
+    for _ in range(200):
+        pool.measure("a", 0.1)
+    assert pool.capacity("w").free == pytest.approx(3.5)
+
+
+def test_encoder_sessions_are_counted() -> None:
+    """What others use is not there; what a session itself uses is; x264 and copies need none."""
+    pool = Pool(4.0, Costs(), {"h264_nvenc": 3})
+    pool.hold("a", ladder(1.0, "", "h264_nvenc", "h264_nvenc", "libx264"))
+    assert pool.means("b", 0.0).sessions == {"h264_nvenc": 1}
+    assert pool.means("a", 0.0).sessions == {"h264_nvenc": 3}
+    assert pool.capacity("w").encoders == ("h264_nvenc",)
+
+
+def test_an_encoder_that_failed_is_left_alone_for_a_while() -> None:
+    """Then it is tried again; one that nobody knows does no harm."""
+    pool = Pool(4.0, Costs(), {"h264_nvenc": 3})
+    pool.ban("h264_nvenc", 100.0)
+    pool.ban("h264_other", 100.0)
+    assert pool.means("a", 101.0).sessions == {}
+    assert pool.means("a", 100.0 + BANNED_SECONDS).sessions == {"h264_nvenc": 3}
 
 
 def test_jobs_are_bounded_whatever_they_cost() -> None:
-    """Copies cost next to nothing, descriptors and memory do not."""
+    """Descriptors and memory are what a copy takes."""
     pool = Pool(1000.0)
-    for number in range(MAX_JOBS):
-        pool.hold(str(number), 0.0)
-    assert not pool.has_room()
+    for number in range(MOST_JOBS):
+        assert not pool.is_full
+        pool.hold(str(number), ladder(0.0))
+    assert pool.is_full
+
+
+def test_the_newest_session_is_known() -> None:
+    """How many came after one."""
+    pool = Pool(1.0)
+    for name in "abc":
+        pool.reserve(name)
+    pool.hold("a", ladder(0.5))
+    assert [pool.later_than(name) for name in "abcd"] == [2, 1, 0, 0]
