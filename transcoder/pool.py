@@ -1,7 +1,7 @@
 """Share this worker's cores and encoder sessions among its broadcasts by what their ladders cost.
 
-A ladder holds what was predicted, corrected by what ladders here turned out to cost, and never less than what it was seen
-to take itself.
+A ladder holds what was predicted, corrected by what ladders here turned out to cost, and never less than what it was
+seen to take itself.
 """
 
 from collections.abc import Mapping

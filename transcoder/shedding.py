@@ -1,7 +1,7 @@
 """Decide when a run has been too slow for too long, so that one of its rungs has to go.  Pure: ticks come in.
 
-Too slow means that less media comes out than goes in: an encoder of the streamer's that sends at half speed is no fault of
-ours.
+Too slow means that less media comes out than goes in: an encoder of the streamer's that sends at half speed is no fault
+of ours.
 """
 
 from collections import deque
