@@ -20,6 +20,8 @@ class Feed:
         self._has_picture = source.video_codec is not None
         self._silent_frames = 0
         self._base_ms: int | None = None
+        self.seconds = 0.0
+        """Of media that were taken."""
 
     def start(self) -> bytes:
         """The header and the sequence headers."""
@@ -37,6 +39,7 @@ class Feed:
         time_ms = seen.time_ms - self._base_ms
         if time_ms < 0:
             return b""
+        self.seconds = max(self.seconds, time_ms / 1000)
         return self._silence_until(time_ms) + write_tag(Tag(seen.tag.kind, time_ms, seen.tag.data))
 
     def _is_wanted(self, tag: Tag) -> bool:

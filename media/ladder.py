@@ -106,7 +106,7 @@ def plan(
     if draft.cost(chosen) > means.cores and may_copy and gop_seconds is None:
         # on trust: most encoders have a key frame every two seconds; the copy of one that has not can't be cut
         chosen = [replace(draft.top(is_copied=True), name=chosen[0].name)]
-    chosen += draft.others(chosen)
+    chosen += [rung for rung in draft.others(chosen) if rung.name not in without]
     cores = draft.cost(chosen)
     return Plan(
         tuple(chosen),
@@ -116,6 +116,12 @@ def plan(
         audio_kbps=policy.audio_kbps,
         is_over=cores > means.cores,
     )
+
+
+def place_of(name: str) -> int:
+    """A rung's place from its name; 0 for what has none: sound, and rungs of other codecs."""
+    number = name.removeprefix("v")
+    return int(number) if number != name and number.isascii() and number.isdigit() else 0
 
 
 def costliest(video: Sequence[Rung]) -> str | None:

@@ -16,12 +16,26 @@ from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.process.probes import loop_probe
 from server.process.shutdown import stop_event
+from transcoder.calibration import calibrated
+from transcoder.encoders import probe_encoders
 from transcoder.intake import Intake
 from transcoder.pool import Pool
 from transcoder.session import Bench
 from transcoder.settings import Settings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+async def know_machine(settings: Settings, pool: Pool) -> None:
+    """Find out what this machine has and what it costs, while the first jobs are served on what is usual."""
+    if settings.calibration is None:
+        return
+    try:
+        sessions = await probe_encoders(settings.ffmpeg)
+        costs = await calibrated(settings.ffmpeg, settings.ladder, list(sessions), settings.calibration)
+        pool.equip(costs, sessions)
+    except Exception:  # noqa: BLE001  # the top of a task: a worker that knows nothing works, too
+        _log.exception("machine_unknown")
 
 
 async def work(settings: Settings) -> None:
@@ -33,10 +47,16 @@ async def work(settings: Settings) -> None:
         stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port, probes))
         redis = Redis.from_url(settings.redis_url, socket_timeout=3.0, socket_connect_timeout=1.0, protocol=3)
         stack.push_async_callback(redis.aclose)
-        bench = Bench(settings, redis, MediaStore(settings.media_store), LiveWindows(redis), Pool(settings.cores))
+        pool = Pool(settings.cores)
+        bench = Bench(settings, redis, MediaStore(settings.media_store), LiveWindows(redis), pool)
         worker = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
         _log.info("transcoder_started", worker=worker, cores=settings.cores)
-        await Intake(bench, worker).run(stop)
+        knowing = asyncio.create_task(know_machine(settings, pool), name="calibration")
+        try:
+            await Intake(bench, worker).run(stop)
+        finally:
+            knowing.cancel()
+            await asyncio.gather(knowing, return_exceptions=True)
     _log.info("transcoder_stopped")
 
 

@@ -88,6 +88,7 @@ class Run:
         self._watchdog = Watchdog(time.monotonic())
         self._stop = RunEnd.ENDED
         self.progress = Progress(0.0, 0.0)
+        self.pid: int | None = None
         self.end: RunEnd | None = None
         self._task = asyncio.create_task(self._run(), name="ffmpeg run")
 
@@ -152,6 +153,7 @@ class Run:
                 write_ends.callback(os.close, writers[name])
             opened = child(self._argv(writers), stdin=True, stdout=False, descriptors=tuple(writers.values()))
             process = await stack.enter_async_context(opened)
+            self.pid = process.pid
             write_ends.close()  # ours only: the child's copies are what keeps the pipes open
             return await self._tend(process, readers)
 

@@ -1,5 +1,8 @@
 """Claim jobs from the stream, keep them while they are served, take over those whose worker is gone.
 
+The worker with the most room takes a new job at once, the others leave it to that one for some tenths of a second
+(`transcoder/placement.py`); so they look at the stream without claiming until their patience is over.
+
 An entry stays pending until its session has ended.  A heartbeat each second keeps it from looking idle; an entry idle
 for `IDLE_MS` is anybody's.  The lease says which encoder session of a broadcast is served, the window's generation who
 may write.
@@ -18,13 +21,19 @@ from redis.exceptions import RedisError, ResponseError
 from media.jobs import FIELD, JOBS_GROUP, JOBS_STREAM, WORKERS_KEY, WORKERS_MS, LiveJob, decode_job
 from transcoder.figures import jobs_total, running_jobs
 from transcoder.lease import Leases
+from transcoder.placement import Capacity, patience_seconds
 from transcoder.session import Bench, Ending, Session
+from transcoder.workers import Workers
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 IDLE_MS = 3_000
 HEARTBEAT_SECONDS = 1.0
 POLL_MS = 500
+ABANDONED_PATIENCE = 2
+"""Times the patience with a new job: everybody looks for abandoned ones each half second only."""
+PATIENCE_STEP_SECONDS = 0.1
+"""How often a patient worker looks whether it has become the one with the most room."""
 MAX_DELIVERIES = 20
 """Heartbeats don't count, only claims: so many workers have died with this job, or failed at it."""
 LEASE_TRIES = 20
@@ -47,6 +56,7 @@ class Intake:
         self._redis: Redis = bench.redis
         self._worker = worker
         self._leases = Leases(bench.redis)
+        self._workers = Workers(bench.redis)
         self._running: dict[bytes, asyncio.Task[None]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -64,6 +74,8 @@ class Intake:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(RedisError):
+                await asyncio.shield(self._workers.leave(self._worker))
 
     async def _ensure_group(self) -> None:
         with suppress(ResponseError):  # BUSYGROUP: it is there
@@ -72,17 +84,41 @@ class Intake:
     async def _look(self, stop: asyncio.Event) -> None:
         """Look for abandoned and new jobs until something goes wrong."""
         while not stop.is_set():
-            if not self._bench.pool.has_room():
+            patience = patience_seconds(*await self._advertise())
+            if self._bench.pool.is_full:
                 await asyncio.sleep(POLL_MS / 1000)
                 continue
             await self._redis.set(WORKERS_KEY, b"1", px=WORKERS_MS)
-            reply = await self._redis.xautoclaim(JOBS_STREAM, JOBS_GROUP, self._worker, IDLE_MS, count=1)
+            idle_ms = IDLE_MS + round(patience * 1000 * ABANDONED_PATIENCE)
+            reply = await self._redis.xautoclaim(JOBS_STREAM, JOBS_GROUP, self._worker, idle_ms, count=1)
             for entry_id, fields in reply[1]:
                 if not await self._is_worn_out(entry_id):
                     await self._take(entry_id, fields)
-            fresh = await self._redis.xreadgroup(JOBS_GROUP, self._worker, {JOBS_STREAM: ">"}, count=1, block=POLL_MS)
+            if patience and not await self._is_left_over(patience):
+                continue
+            # whoever was patient finds the entry there, or gone: it does not wait for the next one like this
+            fresh = await self._redis.xreadgroup(
+                JOBS_GROUP, self._worker, {JOBS_STREAM: ">"}, count=1, block=None if patience else POLL_MS
+            )
             for entry_id, fields in _entries(fresh):
                 await self._take(entry_id, fields)
+
+    async def _advertise(self) -> tuple[Capacity, list[Capacity]]:
+        """What this worker can carry now, and what all say."""
+        own = self._bench.pool.capacity(self._worker)
+        return own, await self._workers.advertise(own)
+
+    async def _is_left_over(self, patience: float) -> bool:
+        """Wait for a new job without claiming it, then as long as others should have it; is it for us?"""
+        groups = await self._redis.xinfo_groups(JOBS_STREAM)
+        last = next((group["last-delivered-id"] for group in groups if group["name"] == JOBS_GROUP.encode()), b"0")
+        if not _entries(await self._redis.xread({JOBS_STREAM: last}, count=1, block=POLL_MS)):
+            return False
+        waited = 0.0
+        while waited < (patience := min(patience, patience_seconds(*await self._advertise()))):
+            await asyncio.sleep(min(PATIENCE_STEP_SECONDS, patience - waited))
+            waited += PATIENCE_STEP_SECONDS
+        return True
 
     async def _is_worn_out(self, entry_id: bytes) -> bool:
         """Settle an entry that worker after worker gave up: it is the job's fault, not theirs."""
@@ -118,7 +154,7 @@ class Intake:
         """Top of a session's task: whatever happens, the entry is settled or left for others."""
         structlog.contextvars.bind_contextvars(broadcast=entry.job.public_id, publish=entry.job.publish_count)
         owner = f"{self._worker}/{entry.id.decode()}"
-        self._bench.pool.hold(owner, 0.0)
+        self._bench.pool.reserve(owner)
         try:
             ending = await self._serve_leased(entry, owner)
             jobs_total.labels(ending).inc()
@@ -181,9 +217,7 @@ class Intake:
     async def _give_back(self, entry: Entry) -> None:
         """Make the entry look abandoned: the next worker that looks takes it."""
         with suppress(RedisError):
-            await self._redis.xclaim(
-                JOBS_STREAM, JOBS_GROUP, self._worker, 0, [entry.id], idle=IDLE_MS * 2, justid=True
-            )
+            await self._redis.xclaim(JOBS_STREAM, JOBS_GROUP, self._worker, 0, [entry.id], idle=IDLE_MS, justid=True)
 
     async def _settle(self, entry_id: bytes) -> None:
         """The entry has served its purpose, unless another worker has claimed it: then it is that one's."""

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from media.command import OFFSET_SECONDS
 from media.fmp4 import Init
-from media.ladder import AUDIO, AUDIO_KBPS, SEGMENT_SECONDS, Plan
+from media.ladder import AUDIO, SEGMENT_SECONDS, Plan, place_of
 from media.live import Claimed, LiveWindows, Outcome
 from media.parts import part_target_us
 from media.store import MediaStore
@@ -70,9 +70,10 @@ class Packager:
 
     @property
     def video_rungs(self) -> int | None:
-        """How many video renditions the broadcast already has; None before its first segment."""
-        renditions = self._timeline.master.renditions
-        return sum(rendition.kind == "video" for rendition in renditions) if renditions else None
+        """How many places in the ladder have a list, those that were shed included; None before its first segment."""
+        if not self._timeline.master.renditions:
+            return None
+        return max((place_of(name) for name in self._timeline.tails()), default=0)
 
     @property
     def renditions(self) -> tuple[Rendition, ...]:
@@ -257,8 +258,8 @@ def _renditions(plan: Plan, inits: Mapping[str, Init]) -> tuple[Rendition, ...]:
         name=AUDIO,
         kind="audio",
         codecs=inits[AUDIO].codec,
-        peak_bps=round(AUDIO_KBPS * 1000 * 1.2),
-        average_bps=round(AUDIO_KBPS * 1000 * 1.1),
+        peak_bps=round(plan.audio_kbps * 1000 * 1.2),
+        average_bps=round(plan.audio_kbps * 1000 * 1.1),
         group=AUDIO_GROUP,
         label="Audio",
         channels=inits[AUDIO].channels,

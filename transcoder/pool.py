@@ -101,6 +101,15 @@ class Pool:
         cost_ratio.observe(cores / share.predicted)
         self._count()
 
+    def packaging_cores(self, renditions: int) -> float:
+        """What our own part of so many renditions is predicted to take."""
+        return self._costs.rendition * renditions
+
+    def equip(self, costs: Costs, sessions: Mapping[str, int]) -> None:
+        """The machine is known now: plans to come are made with this."""
+        self._costs = costs
+        self._sessions = dict(sessions)
+
     def ban(self, encoder: str, tick: float) -> None:
         """It failed in a run: plan without it for a while."""
         if encoder in self._sessions:

@@ -17,17 +17,19 @@ from media.feed import Feed
 from media.flv import FlvError, Kind, Tag
 from media.fmp4 import Init
 from media.jobs import TAP_MS, LiveJob, Warned, tap_key
-from media.ladder import Policy, plan
 from media.live import Claimed, LiveWindows
 from media.parts import part_target_us
+from media.policy import Wish
 from media.slate import slate_command, slate_plan
 from media.source import Seen, Source, SourceWatch
 from media.store import MediaStore
 from transcoder.cutter import Cut
 from transcoder.ffmpeg import Outlets, Run, RunEnd
 from transcoder.figures import ffmpeg_speed, first_segment_seconds, restarts_total
+from transcoder.ladders import Ladders
 from transcoder.packager import FencedError, Packager
 from transcoder.pool import Pool
+from transcoder.processes import cpu_seconds
 from transcoder.report import Reporter
 from transcoder.settings import Settings
 from transcoder.tap import SILENT_SECONDS, Tap, TapSilentError, open_tap
@@ -48,7 +50,6 @@ MAX_PENDING = 1_500
 LAST_TRIES = 5
 SLATE_SLACK_SECONDS = 4.0
 """The reconciler ends a broadcast up to two seconds after its grace; the lists should not pause just before."""
-POLICY = Policy()
 
 _CHANGES = {
     "resolution_changed": "The encoder changed its picture size: players reload.",
@@ -113,7 +114,9 @@ class Session:
         self._pending: list[Seen] = []
         self._pending_since_ms = 0
         self._has_first = False
-        self._may_copy = True
+        policy = (job.ladder or Wish()).narrow(bench.settings.ladder)
+        self._ladders = Ladders(policy, bench.pool, owner)
+        self._is_shedding = False
         self._restarts: list[float] = []
         self._not_before = 0.0
         self._health_at = 0.0
@@ -152,7 +155,7 @@ class Session:
         if not self._job.slate_seconds or not self._packager.renditions:
             return
         ladder = slate_plan(self._packager.renditions)
-        self._bench.pool.hold(self._owner, ladder.cores)
+        self._ladders.take(ladder, time.monotonic())
         anchor_ms = round(time.time() * 1000)
 
         async def begin(inits: Mapping[str, Init]) -> None:
@@ -259,6 +262,7 @@ class Session:
         for tag in tags:
             await self._take(tag)
         await self._look_after_run()
+        self._look_at_speed()
         await self._report_health()
 
     async def _take(self, tag: Tag) -> None:
@@ -269,6 +273,9 @@ class Session:
             )
         if seen.change:
             await self._note_change(seen.change)
+        if self._is_shedding and seen.is_key:
+            self._is_shedding = False
+            await self._stop_run()  # and the next run begins with this key frame
         if self._run is not None and self._feed is not None:
             data = self._feed.take(seen)
             if data and not self._run.offer(data):
@@ -298,24 +305,18 @@ class Session:
         await self._start(source)
 
     async def _start(self, source: Source) -> None:
-        pool = self._bench.pool
         gop_seconds = self._watch.fixed_gop_seconds() or self._job.known_gop_seconds
-        ladder = plan(
-            source,
-            POLICY,
-            cores=pool.free(self._owner),
-            gop_seconds=gop_seconds if self._may_copy else None,
-            rungs=self._packager.video_rungs or None,
-        )
-        pool.hold(self._owner, ladder.cores)
+        ladder = self._ladders.begin(source, gop_seconds, self._packager.video_rungs, time.monotonic())
         self._source = source
+        self._is_shedding = False
+        wrapper = self._ladders.wrapper
         anchor_ms = self._pending_since_ms
 
         async def begin(inits: Mapping[str, Init]) -> None:
             await self._packager.begin(ladder, inits, anchor_ms)
 
         self._run = Run(
-            lambda descriptors: command(self._bench.settings.ffmpeg, ladder, descriptors),
+            lambda descriptors: [*wrapper, *command(self._bench.settings.ffmpeg, ladder, descriptors)],
             ladder,
             self._packager.part_target_us or part_target_us(ladder.video[0].fps if ladder.video else 0),
             Outlets(begin, self._publish, self._keep_thumbnail),
@@ -326,6 +327,7 @@ class Session:
             source=f"{source.width}x{source.height}@{source.fps:g}",
             rungs=[f"{rung.height}{'c' if rung.is_copied else ''}" for rung in ladder.video],
             cores=round(ladder.cores, 2),
+            is_over=ladder.is_over,
         )
         self._run.offer(self._feed.start() + b"".join(map(self._feed.take, self._pending)))
         self._pending = []
@@ -351,7 +353,7 @@ class Session:
         restarts_total.labels(change).inc()
         self._change = (time.monotonic(), Warned(change, _CHANGES[change], "info"))
         self._pending = []
-        self._may_copy = True
+        self._ladders.forget_source()
         await self._stop_run()
 
     async def _stop_run(self) -> None:
@@ -373,6 +375,20 @@ class Session:
         if self._run is not None and self._run.is_over:
             await self._restart(await self._run.abort(RunEnd.DIED))
 
+    def _look_at_speed(self) -> None:
+        """A run that has been too slow for too long ends at the next key frame, and the next one makes less."""
+        if self._run is None or self._feed is None:
+            return
+        if not self._ladders.is_too_slow(self._feed.seconds, self._run.progress, time.monotonic()):
+            return
+        if not self._ladders.shed():
+            if self._ladders.is_over:
+                raise _FailedError("server_full", "The server is too busy for another broadcast: try again later.")
+            return
+        self._log.warning("rung_shed", speed=round(self._run.progress.speed, 2))
+        self._change = (time.monotonic(), Warned("rung_shed", "The server is busy: it makes fewer qualities.", "info"))
+        self._is_shedding = True
+
     async def _restart(self, end: RunEnd) -> None:
         """The run is over although the stream goes on: begin anew at the next key frame, not too often."""
         self._run = self._feed = None
@@ -381,7 +397,9 @@ class Session:
             raise FencedError
         await self._packager.close()
         if end is RunEnd.MISCUT:
-            self._may_copy = False
+            self._ladders.note_miscut()
+        if end is RunEnd.DIED:
+            self._ladders.note_death(time.monotonic())
         self._count_restart(end)
 
     def _count_restart(self, reason: str) -> None:
@@ -399,7 +417,8 @@ class Session:
         now = time.monotonic()
         if self._source is None or self._run is None or now - self._health_at < HEALTH_SECONDS:
             return
-        self._health_at = now
+        elapsed, self._health_at = now - self._health_at, now
+        self._ladders.measure(cpu_seconds(self._run.pid or 0), elapsed)
         speed = self._run.progress.speed
         if speed:
             ffmpeg_speed.observe(speed)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from media.policy import Policy, PolicyError, read_policy
 from server.process.environment import Environment
 
+CALIBRATION = Path("var/calibration")
 CORES_SHARE = 0.85
 """How much of the machine encoding may plan with; the rest carries bursts and everybody else."""
 
@@ -23,6 +25,10 @@ class Settings:
     ffmpeg: str
     cores: float
     """What the ladders of all broadcasts on this worker may cost together."""
+    ladder: Policy
+    """The site's."""
+    calibration: Path | None
+    """The folder that remembers what ladders cost on this machine; None: nothing is measured."""
     metrics_host: str
     metrics_port: int
     log_level: str
@@ -41,12 +47,29 @@ class Settings:
             media_store=read.text("MEDIA_STORE", Path("var/media").absolute().as_uri()),
             ffmpeg=env.get("FFMPEG") or bundled_ffmpeg(),
             cores=read.number("LEAMS_TRANSCODER_CORES", CORES_SHARE * (os.cpu_count() or 1), 0.1, 1024),
+            ladder=_ladder(read, env.get("LEAMS_LADDER", "")),
+            calibration=None if env.get("LEAMS_CALIBRATION") == "off" else read.path("LEAMS_CALIBRATION", CALIBRATION),
             metrics_host=read.text("LEAMS_METRICS_HOST", "127.0.0.1"),
             metrics_port=read.integer("LEAMS_METRICS_PORT", 9101, 0, 65535),
             log_level=read.text("LEAMS_LOG_LEVEL", "info"),
         )
         read.check()
         return settings
+
+
+def _ladder(read: Environment, value: str) -> Policy:
+    """The policy in a JSON text, or in the file that is named; a faulty one is a fault like any other."""
+    found = Policy()
+
+    def parse(text: str) -> None:
+        nonlocal found
+        try:
+            found = read_policy(text if text.lstrip().startswith("{") else Path(text).read_bytes())
+        except OSError as error:
+            raise PolicyError(f"{text}: {error.strerror}") from error
+
+    read.address("LEAMS_LADDER", value, parse)
+    return found
 
 
 def bundled_ffmpeg() -> str:

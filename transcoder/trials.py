@@ -21,10 +21,10 @@ class Trial:
 async def attempt(argv: Sequence[str], timeout_seconds: float) -> Trial:
     """Run `argv` and wait for it; one that takes longer is killed and no good.
 
-    The kernel kills it when we die.
+    It yields to everything else, and the kernel kills it when we die.
     """
     process = Popen(  # noqa: ASYNC220  # returns at once; asyncio's own child would hide what it cost
-        ["setpriv", "--pdeathsig", "KILL", "--", *argv],  # noqa: S607  # from the PATH, like FFmpeg's other runs
+        ["setpriv", "--pdeathsig", "KILL", "--", "nice", "-n", "10", *argv],  # noqa: S607  # from the PATH, like FFmpeg's other runs
         stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=DEVNULL,

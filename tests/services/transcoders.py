@@ -45,6 +45,7 @@ class Transcoding:
             "LEAMS_REDIS_URL": self.redis_url,
             "LEAMS_RTMP_PULL_URL": self.pull_url,
             "LEAMS_METRICS_PORT": "0",
+            "LEAMS_CALIBRATION": "off",
             "MEDIA_STORE": self.media.as_uri(),
             "PYTHONPATH": str(ROOT),
         }

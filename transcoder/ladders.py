@@ -1,0 +1,111 @@
+"""One session's ladders, one after the other: planned within what the pool has, judged while they run.
+
+Whoever does not fit gets less at once, and runs behind all others; whoever turns out too slow gets less at the next key
+frame.  What was shed stays away for as long as this worker has the broadcast.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from media.ladder import Means, Plan, costliest, plan
+from media.policy import Policy
+from media.source import Source
+from transcoder.figures import shed_total
+from transcoder.pool import Pool
+from transcoder.progress import Progress
+from transcoder.shedding import Shedder
+
+LOWER_PRIORITY: Final = ("nice", "-n", "10")
+"""For a ladder that does not fit: it gets what the admitted ones leave, about a tenth of a core against theirs."""
+
+
+class Ladders:
+    """What this session encodes."""
+
+    def __init__(self, policy: Policy, pool: Pool, owner: str) -> None:
+        self._policy = policy
+        self._pool = pool
+        self._owner = owner
+        self._shed: set[str] = set()
+        self._is_spent = False
+        self._may_copy = True
+        self._plan: Plan | None = None
+        self._shedder = Shedder(0.0)
+        self._judged: Progress | None = None
+        self._cpu: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Was there no room for what runs now?"""
+        return self._plan is not None and self._plan.is_over
+
+    @property
+    def wrapper(self) -> tuple[str, ...]:
+        """What stands before FFmpeg's arguments."""
+        return LOWER_PRIORITY if self.is_over else ()
+
+    def begin(self, source: Source, gop_seconds: float | None, places: int | None, tick: float) -> Plan:
+        """The ladder of a run that begins now; `places` are the video lists that the broadcast already has."""
+        means = self._pool.means(self._owner, tick)
+        found = plan(
+            source,
+            self._policy,
+            Means(0.0, means.costs, means.sessions) if self._is_spent else means,
+            gop_seconds=gop_seconds,
+            may_copy=self._may_copy,
+            rungs=places,
+            without=self._shed,
+        )
+        found = replace(found, is_over=found.cores > means.cores)
+        self.take(found, tick)
+        return found
+
+    def take(self, found: Plan, tick: float) -> None:
+        """Run this ladder from now on: another's plan, such as a slate's."""
+        self._pool.hold(self._owner, found)
+        self._plan = found
+        self._shedder = Shedder(tick)
+        self._judged = None
+        self._cpu = None
+
+    def is_too_slow(self, fed_seconds: float, progress: Progress, tick: float) -> bool:
+        """Has the run fallen behind for so long that something has to go?  Then `shed`."""
+        if progress is self._judged or not progress.out_seconds:
+            return False  # between two reports nothing is known
+        self._judged = progress
+        later = self._pool.later_than(self._owner)
+        return self._shedder.note(fed_seconds, progress.out_seconds, tick, later_sessions=later)
+
+    def shed(self) -> bool:
+        """Leave a rung out of the next ladder, at last everything but a copy; False: nothing less is possible."""
+        if self._is_spent or self._plan is None:
+            return False
+        name = costliest(self._plan.video)
+        if name is None:
+            self._is_spent = True
+        else:
+            self._shed.add(name)
+        shed_total.inc()
+        return True
+
+    def measure(self, cpu_seconds: float, elapsed_seconds: float) -> None:
+        """Tell the pool what FFmpeg took since the last call: all its processor time so far, and the span."""
+        before, self._cpu = self._cpu, cpu_seconds
+        if self._plan is None or before is None or cpu_seconds <= before:
+            return  # a run's beginning, or its end
+        packaging = self._pool.packaging_cores(len(self._plan.video) + 1)
+        self._pool.measure(self._owner, (cpu_seconds - before) / elapsed_seconds + packaging)
+
+    def forget_source(self) -> None:
+        """Another source begins: its key frames may be better."""
+        self._may_copy = True
+
+    def note_miscut(self) -> None:
+        """The copied rung's key frames don't fit segments."""
+        self._may_copy = False
+
+    def note_death(self, tick: float) -> None:
+        """FFmpeg died: if it used a device, that is the first suspect."""
+        for rung in self._plan.video if self._plan is not None else ():
+            if not rung.is_copied:
+                self._pool.ban(rung.encoder, tick)
