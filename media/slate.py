@@ -6,7 +6,7 @@ second: whole frames in every length of part that `media/parts.py` chooses, at a
 
 from collections.abc import Iterable, Mapping
 
-from media.command import MP4, PROGRESS, VIDEO_TIMESCALE
+from media.command import PROGRESS, VIDEO_TIMESCALE, mp4, part_frames, sound_mp4
 from media.ladder import AUDIO, AUDIO_KBPS, AUDIO_RATE_HZ, SEGMENT_SECONDS, Plan, Rung
 from media.window import Rendition
 
@@ -32,7 +32,9 @@ def _still(item: Rendition) -> Rung:
     return Rung(item.name, width, height, float(FPS), kbps, is_copied=False, preset=PRESET, cores=cores)
 
 
-def slate_command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], picture: str | None) -> list[str]:
+def slate_command(
+    ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], part_target_us: int, picture: str | None
+) -> list[str]:
     """The whole argv for a `slate_plan`; `picture` is a file, or None for plain dark grey.
 
     `descriptors` names the open write ends as for `media.command.command`.
@@ -43,11 +45,12 @@ def slate_command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], pictu
         argv += ["-i", picture] if picture else ["-f", "lavfi", "-i", "color=c=0x15171c:s=640x360:d=1:r=1"]
         argv += ["-filter_complex", _graph(plan.video)]
     argv += ["-f", "lavfi", "-i", f"anullsrc=r={AUDIO_RATE_HZ}:cl=stereo"]
+    fragments = mp4(part_frames(part_target_us, FPS), FPS)
     for rung in plan.video:
-        argv += ["-map", f"[{rung.name}]", *_encoded(rung), *MP4, f"pipe:{descriptors[rung.name]}"]
+        argv += ["-map", f"[{rung.name}]", *_encoded(rung), *fragments, f"pipe:{descriptors[rung.name]}"]
     sound = "1:a:0" if plan.video else "0:a:0"
     argv += ["-map", sound, "-af", "arealtime", "-c:a", "aac", "-b:a", f"{AUDIO_KBPS}k"]
-    return [*argv, *MP4, f"pipe:{descriptors[AUDIO]}"]
+    return [*argv, *sound_mp4(), f"pipe:{descriptors[AUDIO]}"]
 
 
 def _graph(rungs: tuple[Rung, ...]) -> str:

@@ -7,6 +7,7 @@ import sys
 from contextlib import AsyncExitStack
 
 import structlog
+import uvloop
 from redis.asyncio import Redis
 
 from media.live import LiveWindows
@@ -68,7 +69,7 @@ def main() -> int:
         for fault in error.faults:
             sys.stderr.write(fault + "\n")
         return 2
-    asyncio.run(work(settings))
+    uvloop.run(work(settings))
     return 0
 
 

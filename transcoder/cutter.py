@@ -121,7 +121,8 @@ class Cutter:
     def _find_boundaries(self, init: Init, samples: Sequence[Sample]) -> None:
         for sample in samples:
             at = _shown(sample, init)
-            self._horizon = max(self._horizon, at)
+            # the next boundary can't be before this frame's end: what the others show before that may go
+            self._horizon = max(self._horizon, at + Fraction(sample.duration, init.timescale))
             slack = Fraction(sample.duration, init.timescale) / 2
             if sample.is_sync and self._is_due(init, at, slack):
                 self._boundaries.append(at)

@@ -169,10 +169,11 @@ class Session:
             file.write(picture or b"")
             file.flush()
             shown = file.name if picture else None
+            target_us = self._packager.part_target_us
             self._run = Run(
-                lambda descriptors: slate_command(self._bench.settings.ffmpeg, ladder, descriptors, shown),
+                lambda descriptors: slate_command(self._bench.settings.ffmpeg, ladder, descriptors, target_us, shown),
                 ladder,
-                self._packager.part_target_us,
+                target_us,
                 Outlets(begin, publish, self._keep_thumbnail),
             )
             self._log.info("slate_started")
@@ -315,10 +316,11 @@ class Session:
         async def begin(inits: Mapping[str, Init]) -> None:
             await self._packager.begin(ladder, inits, anchor_ms)
 
+        target_us = self._packager.part_target_us or part_target_us(ladder.video[0].fps if ladder.video else 0)
         self._run = Run(
-            lambda descriptors: [*wrapper, *command(self._bench.settings.ffmpeg, ladder, descriptors)],
+            lambda descriptors: [*wrapper, *command(self._bench.settings.ffmpeg, ladder, descriptors, target_us)],
             ladder,
-            self._packager.part_target_us or part_target_us(ladder.video[0].fps if ladder.video else 0),
+            target_us,
             Outlets(begin, self._publish, self._keep_thumbnail),
         )
         self._feed = Feed(source, self._watch.config_tags())

@@ -13,7 +13,7 @@ FDS = {"v1": 3, "v2": 4, "v3": 5, "v4": 6, "audio": 7, "progress": 8, "thumbnail
 
 
 def built(source: Source = HD, gop_seconds: float | None = None, rungs: int | None = None) -> list[str]:
-    return command("ffmpeg", plan(source, Policy(), Means(9.0), gop_seconds=gop_seconds, rungs=rungs), FDS)
+    return command("ffmpeg", plan(source, Policy(), Means(9.0), gop_seconds=gop_seconds, rungs=rungs), FDS, 334_334)
 
 
 def after(argv: list[str], flag: str) -> list[str]:
@@ -96,7 +96,7 @@ def test_the_clock_is_common_to_all_outputs() -> None:
 def test_a_policys_sound_and_quality_reach_ffmpeg() -> None:
     """Bits of sound, and a capped quality for every encoded rung."""
     ladder = plan(HD, Policy(audio_kbps=96, crf=24), Means(9.0))
-    argv = command("ffmpeg", ladder, FDS)
+    argv = command("ffmpeg", ladder, FDS, 334_334)
     assert after(argv, "-b:a") == ["96k"]
     assert after(argv, "-crf") == ["24"] * 4
     assert after(argv, "-maxrate")[0] == "2750k"
@@ -105,7 +105,7 @@ def test_a_policys_sound_and_quality_reach_ffmpeg() -> None:
 def test_rungs_of_other_encoders_are_uploaded_and_forced_alike() -> None:
     """The device comes before the input, the upload at the chain's end; key frames are where x264's are."""
     ladder = plan(HD, Policy(codecs=("h264", "hevc")), Means(9.0, sessions={"h264_vaapi": 1, "libx265": 1}))
-    argv = command("ffmpeg", ladder, {**FDS, "hevc_1": 10})
+    argv = command("ffmpeg", ladder, {**FDS, "hevc_1": 10}, 334_334)
     assert argv.index("-vaapi_device") < argv.index("-i")
     assert after(argv, "-c:v") == ["h264_vaapi", "libx264", "libx264", "libx264", "libx265", "mjpeg"]
     (graph,) = after(argv, "-filter_complex")
