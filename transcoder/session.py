@@ -60,6 +60,9 @@ _CHANGES = {
 }
 
 
+_IRREGULAR = "Key frames come at irregular times: set the encoder's keyframe interval to 2 s."
+
+
 class Ending(StrEnum):
     """How a session ended."""
 
@@ -400,6 +403,7 @@ class Session:
         await self._packager.close()
         if end is RunEnd.MISCUT:
             self._ladders.note_miscut()
+            self._change = (time.monotonic(), Warned("keyframes_irregular", _IRREGULAR, "warning"))
         if end is RunEnd.DIED:
             self._ladders.note_death(time.monotonic())
         self._count_restart(end)

@@ -197,6 +197,22 @@ async def test_a_jump_of_the_encoders_clock_becomes_one_break(transcoding: Trans
     assert times[-1] - times[0] < 15_000
 
 
+async def test_a_clock_that_wraps_does_no_harm(transcoding: Transcoding) -> None:
+    """FLV's clock of 31 bits comes round after six seconds: one break at most, dates that grow."""
+    late = "setts=pts=PTS+2147477/TB:dts=DTS+2147477/TB"
+    await transcoding.enqueue()
+    with (
+        transcoding.worker("one"),
+        publishing(encoder_command(transcoding.address, extra=("-bsf:v", late, "-bsf:a", late))),
+    ):
+        live = await transcoding.live_when(has_segments(6), "segments after the wrap")
+    assert_aligned(transcoding, live)
+    assert max(discontinuities(live).values()) <= 1
+    times = [segment.program_date_time_ms for segment in whole(live, "v1")]
+    assert times == sorted(times)
+    assert times[-1] - times[0] < 20_000
+
+
 async def test_an_ingest_that_holds_sound_back_ends_in_a_report(
     service_folder: Path, redis: Redis, redis_url: str, tmp_path: Path
 ) -> None:
