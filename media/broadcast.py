@@ -110,6 +110,7 @@ class Refusal(StrEnum):
     TOO_MANY_TAKEOVERS = "too_many_takeovers"
     INGEST_UNREACHABLE = "ingest_unreachable"
     BLOCKED = "blocked"
+    OTHER_KIND = "other_kind"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ ANSWER_SECONDS = 0.19
 """By then the answer is on its way, whatever the worker does."""
 DONE_SECONDS = 2.0
 PUBLIC_ID_BYTES = 9
-"""18 hex digits; that they are unique is for certain by the table."""
+"""18 hex digits, behind a `p` for private ones; that they are unique is for certain by the table."""
+CAPABILITY_BYTES = 24
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _hook_seconds = Histogram(
@@ -146,12 +147,18 @@ async def _decide(
         raise _NotAdmittedError(facts.channel_id, Refusal.BLOCKED)
     holder = "nobody" if current is None else await holder_of(control, current.broadcast.public_id)
     broadcast = current.broadcast if current else None
-    step = publish(broadcast, call.session, holder, secrets.token_hex(PUBLIC_ID_BYTES), now)
+    if current is not None and call.is_test and not current.is_test:
+        raise _NotAdmittedError(facts.channel_id, Refusal.OTHER_KIND)
+    is_test = call.is_test or facts.next_is_test
+    is_private = is_test or facts.is_private
+    public_id = ("p" if is_private else "") + secrets.token_hex(PUBLIC_ID_BYTES)
+    step = publish(broadcast, call.session, holder, public_id, now)
     if isinstance(step, Refusal):
         raise _NotAdmittedError(facts.channel_id, step)
     await _make_room(control, step, facts)
     if current is None:
-        row = await store.insert_broadcast(connection, facts, step.broadcast)
+        secret = secrets.token_urlsafe(CAPABILITY_BYTES) if is_private else None
+        row = await store.insert_broadcast(connection, facts, step.broadcast, capability=secret, is_test=is_test)
     else:
         row = replace(current, broadcast=step.broadcast)
         if step.broadcast != broadcast:

@@ -10,6 +10,8 @@ from server.broadcasts.store import BroadcastRow
 def info_of(row: BroadcastRow, grace_seconds: float) -> Info:
     """What the room's pages show; viewers and chatters are added by the processes that count them."""
     broadcast = row.broadcast
+    if not row.is_public:  # everybody in the room reads this
+        return Info(room=str(row.channel_id), title=row.title, category=row.category)
     is_waiting = broadcast.state is State.INTERRUPTED
     return Info(
         room=str(row.channel_id),

@@ -18,6 +18,8 @@ _FIELDS_MAX = 16
 """nginx sends at most eleven of its own."""
 _CLIENT_ID_MAX_DIGITS = 20
 
+_YES = frozenset({b"1", b"yes", b"true"})
+
 
 @dataclass(frozen=True, slots=True)
 class HookCall:
@@ -28,6 +30,8 @@ class HookCall:
     name: str
     """The secret key: never log it."""
     session: Session
+    is_test: bool = False
+    """The encoder asked for a broadcast that nobody sees: `?test=1` behind the key."""
 
 
 def parse_hook_call(body: bytes) -> HookCall | None:
@@ -49,7 +53,7 @@ def parse_hook_call(body: bytes) -> HookCall | None:
         ipaddress.ip_address(address)
     except ValueError:
         return None
-    return HookCall(call, app, name, Session(client_id, address))
+    return HookCall(call, app, name, Session(client_id, address), is_test=first.get(b"test") in _YES)
 
 
 def _text(raw: bytes) -> str | None:

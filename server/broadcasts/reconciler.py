@@ -21,6 +21,7 @@ from server.broadcasts.ingest import IngestError
 from server.broadcasts.rules import (
     AWAY_SECONDS,
     POLL_SECONDS,
+    TEST_GRACE_SECONDS,
     DropEncoder,
     FindEncoder,
     LoseEncoder,
@@ -86,7 +87,9 @@ class Reconciler:
                 await self._mend(mend)
         for row in rows.values():
             if row.broadcast.state is State.INTERRUPTED:
-                await change(self._control, row.broadcast.public_id, self._grace_over)
+                await change(
+                    self._control, row.broadcast.public_id, self._test_over if row.is_test else self._grace_over
+                )
         after = await store.open_broadcasts(connection)
         ended = await store.ended_since(connection, now - ENDED_WATCHED_SECONDS)
         try:
@@ -108,6 +111,9 @@ class Reconciler:
 
     def _grace_over(self, known: Broadcast, now: float) -> Step:
         return grace_over(known, self._control.grace_seconds, now)
+
+    def _test_over(self, known: Broadcast, now: float) -> Step:
+        return grace_over(known, min(TEST_GRACE_SECONDS, self._control.grace_seconds), now)
 
     async def _mend(self, mend: Mend) -> None:
         _mended_total.labels(type(mend).__name__).inc()

@@ -1,6 +1,8 @@
 """A channel's broadcast over HTTP: the streamer's dashboard, and stopping it."""
 
 import asyncio
+import hmac
+import secrets
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,7 +19,7 @@ from server.auth.permissions import Permission, may
 from server.bodies import json_response
 from server.broadcasts.control import Control, Refused, last_refused, stop_channel_broadcast
 from server.broadcasts.reports import health_key
-from server.broadcasts.store import open_broadcast_of_channel
+from server.broadcasts.store import capability_of, open_broadcast_of_channel, rotate_capability
 from server.channels.store import channel_by_slug
 from server.refusal import AppError, not_found
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from server.channels.store import ChannelRow
     from server.lifespan import AppState
 
+CAPABILITY_BYTES = 24
 PATIENCE_SECONDS = 0.5
 """For Redis; without it the dashboard knows the state and the source, but no figures."""
 
@@ -54,6 +57,12 @@ class Dashboard(msgspec.Struct, frozen=True):
     warnings: tuple[Warned, ...]
     refused: Refused | None
     viewers: int
+    visibility: str
+    """Of this broadcast, or of the next one where none is open."""
+    is_test: bool
+    next_is_test: bool
+    playlist: str | None
+    """For the streamer's own eyes, once there is something to see."""
 
 
 async def dashboard(request: "Request[AppState]") -> Response:
@@ -62,7 +71,7 @@ async def dashboard(request: "Request[AppState]") -> Response:
     async with request.state["db"].acquire() as connection:
         row = await open_broadcast_of_channel(connection, channel.id)
     figures = await _figures(request.state["control"], channel.id, row)
-    return json_response(dashboard_of(row, figures))
+    return json_response(dashboard_of(row, figures, channel))
 
 
 async def stop(request: "Request[AppState]") -> Response:
@@ -74,7 +83,27 @@ async def stop(request: "Request[AppState]") -> Response:
     return Response(status_code=204)
 
 
-def dashboard_of(row: "BroadcastRow | None", figures: Figures) -> Dashboard:
+async def rotate(request: "Request[AppState]") -> Response:
+    """Give the open private broadcast another secret: whoever has an old address is out within five seconds."""
+    channel, is_owner = await _own_channel(request, Permission.STOP_BROADCASTS)
+    if not is_owner:
+        raise AppError("forbidden", 403, "Only the channel's owner may do this.")
+    async with request.state["db"].acquire() as connection:
+        if not await rotate_capability(connection, channel.id, secrets.token_urlsafe(CAPABILITY_BYTES)):
+            raise AppError("not_private", 409, "The channel has no private broadcast open.")
+    return Response(status_code=204)
+
+
+async def check_capability(request: "Request[AppState]") -> Response:
+    """For the edge alone: may whoever has this secret read the broadcast's media?"""
+    given = request.path_params["capability"]
+    async with request.state["db"].acquire() as connection:
+        secret = await capability_of(connection, request.path_params["public_id"])
+    is_right = secret is not None and hmac.compare_digest(secret.encode(), given.encode())
+    return Response(status_code=204 if is_right else 403)
+
+
+def dashboard_of(row: "BroadcastRow | None", figures: Figures, channel: "ChannelRow") -> Dashboard:
     """The two sources as one; the transcoder's own word on the source is newer than the row's."""
     health = figures.health if row is not None else None
     source = health.source if health else None
@@ -90,7 +119,16 @@ def dashboard_of(row: "BroadcastRow | None", figures: Figures) -> Dashboard:
         warnings=health.warnings if health else (),
         refused=figures.refused,
         viewers=figures.viewers,
+        visibility=channel.visibility if row is None else "public" if row.is_public else "private",
+        is_test=row is not None and row.is_test,
+        next_is_test=channel.next_is_test,
+        playlist=None if row is None or row.broadcast.live_at is None else _playlist(row),
     )
+
+
+def _playlist(row: "BroadcastRow") -> str:
+    secret = "" if row.capability is None else f"/private/{row.capability}"
+    return f"{secret}/live/{row.broadcast.public_id}/index.m3u8"
 
 
 async def _own_channel(request: "Request[AppState]", permission: Permission) -> "tuple[ChannelRow, bool]":
@@ -123,4 +161,6 @@ _BROADCAST = "/api/v1/channels/{slug}/broadcast"
 routes: list[BaseRoute] = [
     Route(_BROADCAST, dashboard, methods=["GET"]),
     Route(f"{_BROADCAST}/stop", stop, methods=["POST"]),
+    Route(f"{_BROADCAST}/rotate-capability", rotate, methods=["POST"]),
+    Route("/internal/capability/{public_id}/{capability}", check_capability),
 ]

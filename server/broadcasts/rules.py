@@ -16,6 +16,8 @@ JOB_AFTER_SECONDS = 1.0
 JOB_AGAIN_SECONDS = 4.0
 AWAY_SECONDS = 10.0
 """A statistics page that is away for so long means that nobody publishes."""
+TEST_GRACE_SECONDS = 5.0
+"""A test that lost its encoder is over: the next one is meant to be seen, maybe."""
 ENDED_KEPT_SECONDS = 3600.0
 """How long the last window of an ended broadcast can still be fetched."""
 
@@ -23,6 +25,7 @@ REFUSAL_WORDS: Mapping[Refusal, str] = {
     Refusal.ALREADY_LIVE: "A second encoder tried to publish while the first was still delivering; it was refused.",
     Refusal.TOO_MANY_TAKEOVERS: "Two encoders are fighting for this channel; the newcomer was refused for a minute.",
     Refusal.INGEST_UNREACHABLE: "The ingest did not say who is publishing, so a new encoder was refused.",
+    Refusal.OTHER_KIND: "An encoder asked for a test while a broadcast was open: stop the broadcast first.",
     Refusal.BLOCKED: "An encoder tried to publish right after the broadcast was stopped; it may try again shortly.",
 }
 

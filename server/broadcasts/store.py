@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     "b.id, b.public_id, b.channel_id, b.stream_key_id, b.state, c.title, c.category, b.created_at, b.state_since,"
     " b.live_at, b.ended_at, b.end_reason, b.publish_count, b.published_at, b.ingest_client_id, b.ingest_address,"
-    " b.takeovers, b.source"
+    " b.takeovers, b.source, b.capability, b.is_test"
 )
 _TABLES = "broadcasts b JOIN channels c ON c.id = b.channel_id"
 
@@ -37,6 +37,14 @@ class BroadcastRow:
     source: dict[str, Any] | None
     """What the encoder sends (`media.jobs.Source`)."""
     broadcast: Broadcast
+    capability: str | None = None
+    """Of a private broadcast: the secret in the addresses of its media."""
+    is_test: bool = False
+
+    @property
+    def is_public(self) -> bool:
+        """May everybody know of it?"""
+        return self.capability is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,9 @@ class KeyFacts:
     is_valid: bool
     """Neither revoked nor its owner disabled or gone."""
     blocked_until: float | None
+    is_private: bool = False
+    """Every broadcast of the channel is."""
+    next_is_test: bool = False
 
 
 async def lock_channel_of_key(connection: "Connection", key_hash: bytes) -> int | None:
@@ -71,6 +82,7 @@ async def key_facts(connection: "Connection", key_id: int | None) -> KeyFacts | 
     """What the key opens; None for no key."""
     row = await connection.fetchrow(
         "SELECT k.id AS key_id, c.id AS channel_id, c.title, c.category, c.publish_blocked_until,"
+        " c.visibility = 'private' AS is_private, c.next_is_test,"
         " k.revoked_at IS NULL AND a.disabled_at IS NULL AND a.deleted_at IS NULL AS is_valid"
         " FROM stream_keys k JOIN channels c ON c.id = k.channel_id JOIN accounts a ON a.id = c.owner_account_id"
         " WHERE k.id = $1",
@@ -85,6 +97,8 @@ async def key_facts(connection: "Connection", key_id: int | None) -> KeyFacts | 
         category=row["category"],
         is_valid=row["is_valid"],
         blocked_until=_seconds(row["publish_blocked_until"]),
+        is_private=row["is_private"],
+        next_is_test=row["next_is_test"],
     )
 
 
@@ -127,13 +141,19 @@ async def ended_since(connection: "Connection", moment: float) -> list[Broadcast
     return [_row(row) for row in rows]
 
 
-async def insert_broadcast(connection: "Connection", facts: KeyFacts, broadcast: Broadcast) -> BroadcastRow:
-    """Write a new broadcast, with the channel's title and category as they are now; its source is the last one's."""
+async def insert_broadcast(
+    connection: "Connection", facts: KeyFacts, broadcast: Broadcast, *, capability: str | None, is_test: bool
+) -> BroadcastRow:
+    """Write a new broadcast, with the channel's title and category as they are now; its source is the last one's.
+
+    The channel's wish for a test is fulfilled by it.
+    """
     row = await connection.fetchrow(
-        "WITH used AS (UPDATE stream_keys SET last_used_at = $7 WHERE id = $3)"
+        "WITH used AS (UPDATE stream_keys SET last_used_at = $7 WHERE id = $3),"
+        " tested AS (UPDATE channels SET next_is_test = false WHERE id = $2 AND next_is_test)"
         " INSERT INTO broadcasts (public_id, channel_id, stream_key_id, state, title, category, created_at,"
-        " state_since, published_at, ingest_client_id, ingest_address)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9)"
+        " state_since, published_at, ingest_client_id, ingest_address, capability, is_test)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9, $10, $11)"
         " RETURNING id, (SELECT source FROM broadcasts p WHERE p.channel_id = $2 AND p.source IS NOT NULL"
         " ORDER BY p.created_at DESC LIMIT 1) AS source",
         broadcast.public_id,
@@ -145,6 +165,8 @@ async def insert_broadcast(connection: "Connection", facts: KeyFacts, broadcast:
         _moment(broadcast.since),
         broadcast.session.client_id if broadcast.session else None,
         broadcast.session.address if broadcast.session else None,
+        capability,
+        is_test,
     )
     assert row is not None  # noqa: S101  # RETURNING
     return BroadcastRow(
@@ -156,6 +178,8 @@ async def insert_broadcast(connection: "Connection", facts: KeyFacts, broadcast:
         created_at=broadcast.since,
         source=row["source"],
         broadcast=broadcast,
+        capability=capability,
+        is_test=is_test,
     )
 
 
@@ -179,6 +203,22 @@ async def save(connection: "Connection", row_id: int, broadcast: Broadcast, key_
         [_moment(at) for at in broadcast.takeovers],
         key_id,
     )
+
+
+async def capability_of(connection: "Connection", public_id: str) -> str | None:
+    """The secret of a private broadcast, an ended one too; None for a public one, or none at all."""
+    secret: str | None = await connection.fetchval("SELECT capability FROM broadcasts WHERE public_id = $1", public_id)
+    return secret
+
+
+async def rotate_capability(connection: "Connection", channel_id: int, capability: str) -> bool:
+    """Give the channel's open private broadcast another secret; False when there is none."""
+    done = await connection.execute(
+        "UPDATE broadcasts SET capability = $2 WHERE channel_id = $1 AND state <> 'ended' AND capability IS NOT NULL",
+        channel_id,
+        capability,
+    )
+    return bool(done == "UPDATE 1")
 
 
 async def block_publishing(connection: "Connection", channel_id: int, until: float) -> None:
@@ -251,6 +291,8 @@ def _row(row: "asyncpg.Record") -> BroadcastRow:
             end_reason=row["end_reason"],
             takeovers=tuple(at.timestamp() for at in row["takeovers"]),
         ),
+        capability=row["capability"],
+        is_test=row["is_test"],
     )
 
 

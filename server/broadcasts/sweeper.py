@@ -26,7 +26,7 @@ EVERY_SECONDS = 10.0
 ADVISORY_LOCK = 0x1EA_0002
 HOLD_SLACK_SECONDS = 10.0
 """For caches and slow readers, beyond what the RFC asks."""
-_PUBLIC_ID = re.compile(r"[0-9a-f]{18}")
+_PUBLIC_ID = re.compile(r"p?[0-9a-f]{18}")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _store_bytes = Gauge("leams_media_store_bytes", "Size of all media of broadcasts.")

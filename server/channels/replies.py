@@ -3,7 +3,7 @@
 import msgspec
 
 from server.bodies import unix_ms
-from server.channels.store import ChannelView
+from server.channels.store import ChannelView, OpenBroadcast
 
 
 class ChannelCard(msgspec.Struct, frozen=True):
@@ -35,6 +35,7 @@ class Channel(ChannelCard, frozen=True):
     playlist: str | None
     grace_until_ms: int | None
     is_owner: bool
+    visibility: str
 
 
 def card_of(view: ChannelView, viewers: int) -> ChannelCard:
@@ -52,7 +53,7 @@ def card_of(view: ChannelView, viewers: int) -> ChannelCard:
         since_ms=unix_ms(broadcast.live_at or broadcast.created_at) if broadcast else None,
         viewers=viewers,
         # nothing to be seen before the first segment is out
-        thumbnail=f"/media/{broadcast.public_id}/thumbnail.jpg" if broadcast and broadcast.live_at else None,
+        thumbnail=media_path(broadcast, "media", "thumbnail.jpg") if broadcast and broadcast.live_at else None,
     )
 
 
@@ -64,12 +65,19 @@ def channel_of(view: ChannelView, viewers: int, *, grace_seconds: float, viewer_
         **msgspec.structs.asdict(card_of(view, viewers)),
         description=view.channel.description,
         followers=view.followers,
-        playlist=f"/live/{broadcast.public_id}/index.m3u8" if broadcast and broadcast.live_at else None,
+        playlist=media_path(broadcast, "live", "index.m3u8") if broadcast and broadcast.live_at else None,
         grace_until_ms=unix_ms(broadcast.state_since) + round(grace_seconds * 1000)
         if broadcast and is_interrupted
         else None,
         is_owner=viewer_id == view.channel.owner_account_id,
+        visibility=view.channel.visibility,
     )
+
+
+def media_path(broadcast: OpenBroadcast, kind: str, file: str) -> str:
+    """An address of a broadcast's media; whoever gets a private one may hand it on, until its secret is rotated."""
+    secret = f"/private/{broadcast.capability}" if broadcast.capability else ""
+    return f"{secret}/{kind}/{broadcast.public_id}/{file}"
 
 
 def ordered(cards: list[ChannelCard]) -> list[ChannelCard]:

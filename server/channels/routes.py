@@ -41,6 +41,10 @@ class ChannelEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str | msgspec.UnsetType = msgspec.UNSET
     category: str | msgspec.UnsetType = msgspec.UNSET
     description: str | msgspec.UnsetType = msgspec.UNSET
+    visibility: Literal["public", "private"] | msgspec.UnsetType = msgspec.UNSET
+    """Of the broadcasts to come."""
+    next_is_test: bool | msgspec.UnsetType = msgspec.UNSET
+    """The next broadcast is one that nobody but the owner sees."""
 
 
 async def listing(request: "Request[AppState]") -> Response:
@@ -83,7 +87,15 @@ async def edit(request: "Request[AppState]") -> Response:
         channel = await _channel(request, connection)
         if channel.owner_account_id != identity.account_id:
             raise AppError("forbidden", 403, "Only the channel's owner may do this.")
-        await store.edit_channel(connection, channel.id, title, category, description)
+        await store.edit_channel(
+            connection,
+            channel.id,
+            title,
+            category,
+            description,
+            None if asked.visibility is msgspec.UNSET else asked.visibility,
+            next_is_test=None if asked.next_is_test is msgspec.UNSET else asked.next_is_test,
+        )
         changed = await _channel(request, connection)
         broadcast = await open_broadcast_of_channel(connection, channel.id)
     await tell_room(state["shards"], changed, broadcast, state["settings"].grace_seconds)

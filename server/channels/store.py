@@ -27,6 +27,9 @@ class ChannelRow:
     category: str
     description: str
     created_at: datetime
+    visibility: str
+    """`private`: only the owner, and who has a role in the room, see its broadcasts."""
+    next_is_test: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class OpenBroadcast:
     state_since: datetime
     created_at: datetime
     live_at: datetime | None
+    capability: str | None
+    """Of a private one: the secret in its addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,19 @@ class ChannelView:
     broadcast: OpenBroadcast | None
 
 
-_CHANNEL = "c.id, c.owner_account_id, c.slug, a.display_name AS name, c.title, c.category, c.description, c.created_at"
+_CHANNEL = (
+    "c.id, c.owner_account_id, c.slug, a.display_name AS name, c.title, c.category, c.description, c.created_at,"
+    " c.visibility, c.next_is_test"
+)
 _VISIBLE = "a.disabled_at IS NULL AND a.deleted_at IS NULL"
 _VIEW = (
-    f"SELECT {_CHANNEL}, b.public_id, b.state, b.state_since, b.created_at AS began_at, b.live_at,"  # noqa: S608  # constants
+    f"SELECT {_CHANNEL}, b.public_id, b.state, b.state_since, b.created_at AS began_at, b.live_at, b.capability,"  # noqa: S608  # constants
     " EXISTS (SELECT FROM follows f WHERE f.channel_id = c.id AND f.account_id = $1) AS followed,"
     " (SELECT count(*) FROM follows f WHERE f.channel_id = c.id) AS followers"
     " FROM channels c JOIN accounts a ON a.id = c.owner_account_id"
     " LEFT JOIN broadcasts b ON b.channel_id = c.id AND b.state <> 'ended'"
+    " AND (b.capability IS NULL OR c.owner_account_id = $1 OR (NOT b.is_test AND EXISTS"
+    " (SELECT FROM room_roles r WHERE r.channel_id = c.id AND r.account_id = $1)))"
     f" WHERE {_VISIBLE}"
 )
 _ORDER = " ORDER BY followed DESC, b.live_at IS NULL, followers DESC, c.slug LIMIT $2"
@@ -85,7 +95,7 @@ async def channel_view(connection: "Connection", slug: str, viewer_id: int | Non
 
 async def channel_views(connection: "Connection", viewer_id: int | None, *, live_only: bool) -> list[ChannelView]:
     """Channels, followed ones first, then live ones, then by followers; `live_only`: only what can be watched."""
-    condition = " AND b.live_at IS NOT NULL" if live_only else ""
+    condition = " AND b.live_at IS NOT NULL AND b.capability IS NULL" if live_only else ""
     return [_view(row) for row in await connection.fetch(f"{_VIEW}{condition}{_ORDER}", viewer_id, LIST_MAX)]
 
 
@@ -96,19 +106,29 @@ async def followed_views(connection: "Connection", viewer_id: int) -> list[Chann
 
 
 async def edit_channel(
-    connection: "Connection", channel_id: int, title: str | None, category: str | None, description: str | None
+    connection: "Connection",
+    channel_id: int,
+    title: str | None,
+    category: str | None,
+    description: str | None,
+    visibility: str | None = None,
+    *,
+    next_is_test: bool | None = None,
 ) -> None:
     """Write a channel's texts, and its open broadcast's; None leaves one as it is.
 
-    Call it in a transaction: it locks the channel, then the broadcast.
+    The visibility is that of broadcasts to come. Call it in a transaction: it locks the channel, then the broadcast.
     """
     await connection.execute(
         "UPDATE channels SET title = coalesce($2, title), category = coalesce($3, category),"
-        " description = coalesce($4, description) WHERE id = $1",
+        " description = coalesce($4, description), visibility = coalesce($5, visibility),"
+        " next_is_test = coalesce($6, next_is_test) WHERE id = $1",
         channel_id,
         title,
         category,
         description,
+        visibility,
+        next_is_test,
     )
     await connection.execute(
         "UPDATE broadcasts SET title = coalesce($2, title), category = coalesce($3, category)"
@@ -134,7 +154,9 @@ async def unfollow(connection: "Connection", account_id: int, channel_id: int) -
 def _view(row: "asyncpg.Record") -> ChannelView:
     channel = ChannelRow(**{name: row[name] for name in ChannelRow.__slots__})
     broadcast = (
-        OpenBroadcast(row["public_id"], row["state"], row["state_since"], row["began_at"], row["live_at"])
+        OpenBroadcast(
+            row["public_id"], row["state"], row["state_since"], row["began_at"], row["live_at"], row["capability"]
+        )
         if row["public_id"]
         else None
     )

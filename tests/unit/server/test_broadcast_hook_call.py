@@ -1,5 +1,7 @@
 """server.broadcasts.hook_call: nginx's own words are taken, the encoder's tail is not."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,5 +72,15 @@ def test_never_raises(body: bytes) -> None:
 
 @given(st.binary(max_size=100))
 def test_no_appended_argument_changes_the_call(argument: bytes) -> None:
-    """Whatever an encoder appends, the call is the same."""
-    assert parse_hook_call(CAPTURED + b"&" + argument) == parse_hook_call(CAPTURED)
+    """Whatever an encoder appends, the call is the same, but for the wish for a test."""
+    call, plain = parse_hook_call(CAPTURED + b"&" + argument), parse_hook_call(CAPTURED)
+    assert call is not None
+    assert replace(call, is_test=False) == plain
+
+
+@pytest.mark.parametrize(("argument", "is_test"), [(b"test=1", True), (b"test=true&test=0", True), (b"test=0", False)])
+def test_an_encoder_may_ask_for_a_test(argument: bytes, is_test: bool) -> None:  # noqa: FBT001  # a table's column
+    """`?test=1` behind the key: a broadcast that nobody sees."""
+    call = parse_hook_call(CAPTURED + b"&" + argument)
+    assert call is not None
+    assert call.is_test is is_test
