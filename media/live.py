@@ -77,34 +77,46 @@ class LiveWindows:
         records: Sequence[Record] = (),
         master: Master | None = None,
         keep_records: int = DVR_SECONDS // 2,
+        *,
+        next_sequence: int = 0,
     ) -> Outcome:
         """Write these renditions' tails, new records in order, and the master when it is given, all at once.
+
+        Without new records, a `next_sequence` that the spine doesn't reach is a hole too.
 
         Raises:
             RedisError: Redis is away; the same write may be repeated.
         """
-        fields: list[str | bytes] = []
-        if master is not None:
-            fields += ["master", _encoder.encode(master)]
-        for name, tail in tails.items():
-            fields += [_TAIL + name, _encoder.encode(tail)]
+        fields = _fields(tails, master)
         joined = [item for record in records for item in (record.sequence, _encoder.encode(record))]
         outcome = await self._window(
             keys=[window_key(public_id), wake_channel(public_id), spine_key(public_id)],
-            args=[generation, LIFE_MS, keep_records, len(fields) // 2, *fields, *joined],
+            args=[generation, LIFE_MS, keep_records, next_sequence, len(fields) // 2, *fields, *joined],
         )
         return _outcome(outcome)
 
-    async def restore(self, public_id: str, generation: int, records: Sequence[Record], discontinuity: int) -> Outcome:
-        """Write the whole spine anew; `discontinuity` is the number of its first record.
+    async def restore(
+        self,
+        public_id: str,
+        generation: int,
+        records: Sequence[Record],
+        discontinuity: int,
+        tails: Mapping[str, Tail] | None = None,
+        master: Master | None = None,
+    ) -> Outcome:
+        """Write the whole spine anew, and whatever else is given; `discontinuity` is the number of its first record.
 
         Raises:
             RedisError: Redis is away; the same write may be repeated.
         """
         texts = [_encoder.encode(record) for record in records]
         first = records[0].sequence if records else 0
-        keys = [window_key(public_id), spine_key(public_id)]
-        return _outcome(await self._restore(keys=keys, args=[generation, LIFE_MS, first, discontinuity, *texts]))
+        fields = _fields(tails or {}, master)
+        outcome = await self._restore(
+            keys=[window_key(public_id), wake_channel(public_id), spine_key(public_id)],
+            args=[generation, LIFE_MS, first, discontinuity, len(fields) // 2, *fields, *texts],
+        )
+        return _outcome(outcome)
 
     async def read(self, public_id: str, known: Live | None = None) -> Live | None:
         """What stands now; None when there never was such a broadcast, or it is long over.
@@ -114,15 +126,15 @@ class LiveWindows:
         Raises:
             RedisError: Redis is away.
         """
-        wanted = known.next_sequence if known else 0
+        wanted = max(0, known.next_sequence - 1) if known else 0  # the last one known says whether the others stand
         reply = await self._read(keys=[window_key(public_id), spine_key(public_id)], args=[wanted])
         flat, texts, start = cast("tuple[list[bytes], list[bytes], int]", reply)
         if not flat:
             return None
         fresh = _live(dict(zip(flat[::2], flat[1::2], strict=True)))
         records = [_record_decoder.decode(text) for text in texts]
-        if known and known.first_sequence <= fresh.first_sequence <= start == known.next_sequence:
-            records = [*known.records[fresh.first_sequence - known.first_sequence :], *records]
+        if known and known.records and records[:1] == [known.records[-1]]:
+            records = [*known.records[fresh.first_sequence - known.first_sequence : -1], *records]
         elif start > fresh.first_sequence:  # what we knew is not what stands there
             return await self.read(public_id)
         return replace(fresh, records=records)
@@ -135,6 +147,15 @@ class LiveWindows:
         """
         keys = [window_key(public_id), wake_channel(public_id), spine_key(public_id)]
         await self._end(keys=keys, args=[ENDED_LIFE_MS])
+
+
+def _fields(tails: Mapping[str, Tail], master: Master | None) -> list[str | bytes]:
+    fields: list[str | bytes] = []
+    if master is not None:
+        fields += ["master", _encoder.encode(master)]
+    for name, tail in tails.items():
+        fields += [_TAIL + name, _encoder.encode(tail)]
+    return fields
 
 
 def _outcome(reply: object) -> Outcome:

@@ -1,7 +1,7 @@
 """How long a part is: whole frames, an even share of a segment, a third to half a second.  Pure.
 
 A part must reach 85 % of PART-TARGET unless it is its segment's last (RFC 8216bis §4.4.4.9), so parts are counted in
-frames: six to a segment where the frame rate allows that, else five, else four.
+frames: six to a segment where the frame rate allows that, else five, else four, else six with a shorter last one.
 """
 
 from math import ceil
@@ -22,8 +22,9 @@ def part_target_us(fps: float) -> int:
         return SOUND_TARGET_US
     frames = SEGMENT_SECONDS * fps
     whole = round(frames)  # 59.94 a second are 119.88 in two seconds: 120 in a segment
-    count = next((count for count in COUNTS if whole % count == 0), 5)
-    least = max(1, round(whole / count))
+    count = next((count for count in COUNTS if whole % count == 0), None)
+    # 23, 43 or 53 a second: just above a third of a second, which the slate's five frames fill as well
+    least = ceil(fps / 3) if count is None else max(1, whole // count)
     return ceil(least * 1_000_000 / fps) + CLOCK_SLACK_US
 
 

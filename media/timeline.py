@@ -22,6 +22,7 @@ from media.window import (
     Segment,
     Tail,
     WindowError,
+    segment_of,
 )
 
 
@@ -133,7 +134,7 @@ class Timeline:
         if name not in self._active or duration_ticks <= 0:
             raise WindowError(f"a part of {name} with {duration_ticks} ticks")
         state = self._states[name]
-        segment = state.open or self._open(state, timescale, key_bytes, program_date_time_ms)
+        segment = state.open or self._open(name, timescale, key_bytes, program_date_time_ms)
         part = Part(state.next_part, duration_ticks, size_bytes, is_independent)
         state.next_part += 1
         state.segments[-1] = msgspec.structs.replace(
@@ -173,10 +174,11 @@ class Timeline:
         return {name: state.open for name, state in self._states.items() if state.open is not None}
 
     def lose(self, name: str) -> None:
-        """The rendition's open segment can't be had whole: it will be a gap."""
+        """The rendition's open segment can't be had whole: the final `settle`, which must follow, makes it a gap."""
         state = self._states[name]
         if state.open is not None:
             gap = msgspec.structs.replace(state.open, is_open=False, is_gap=True, parts=(), size_bytes=0, key_bytes=0)
+            self._left.append((name, state.open))
             state.segments[-1] = gap
             self._changed.add(name)
 
@@ -193,8 +195,7 @@ class Timeline:
                 break
             fresh.append(self._record(sequence, {name: one for name, one in found.items() if one}))
             self.records.append(fresh[-1])
-            if is_final:
-                self._fill_gaps(fresh[-1], [name for name, segment in found.items() if segment is None])
+            self._fill_gaps(fresh[-1], [name for name, one in found.items() if one is None or one.is_gap])
         self._trim()
         return fresh
 
@@ -216,7 +217,8 @@ class Timeline:
         left, self._left = self._left, []
         return left
 
-    def _open(self, state: _State, timescale: int, key_bytes: int, program_date_time_ms: int) -> Segment:
+    def _open(self, name: str, timescale: int, key_bytes: int, program_date_time_ms: int) -> Segment:
+        state = self._states[name]
         sequence = max(state.segments[-1].sequence + 1 if state.segments else 0, self.next_sequence)
         known = self._opened.get(sequence)
         if known is None:
@@ -236,6 +238,7 @@ class Timeline:
             is_slate=known.is_slate,
             is_open=True,
         )
+        self._leave_behind(name, sequence)
         state.segments.append(segment)
         return segment
 
@@ -255,7 +258,8 @@ class Timeline:
             for name, segment in sorted(whole.items())
             if not segment.is_gap
         }
-        longest = max((segment.duration for segment in whole.values() if not segment.is_gap), default=Fraction())
+        kept = [whole[name] for name in pieces] or list(whole.values())  # all lost: as long as what was lost
+        longest = max((segment.duration for segment in kept), default=Fraction())
         reference = next((whole[one.name] for one in self.master.renditions if one.name in pieces), None)
         return Record(
             sequence=sequence,
@@ -269,23 +273,28 @@ class Timeline:
         )
 
     def _fill_gaps(self, record: Record, names: Iterable[str]) -> None:
+        """These renditions' tails say from the first what their lists will say when only the record is left."""
         for name in names:
-            gap = Segment(
-                sequence=record.sequence,
-                generation=record.generation,
-                run=record.run,
-                timescale=1_000_000,
-                duration_ticks=record.duration_us,
-                program_date_time_ms=record.program_date_time_ms,
-                has_discontinuity=record.has_discontinuity,
-                is_slate=record.is_slate,
-                is_gap=True,
-            )
-            state = self._states[name]
-            if state.segments and state.segments[-1].sequence != record.sequence - 1:
-                state.segments = []  # it had stopped long before: what lies between is in the spine
-            state.segments.append(gap)
+            gap, state = segment_of(record, name), self._states[name]
+            places = [place for place, one in enumerate(state.segments) if one.sequence == record.sequence]
+            for place in places:
+                state.segments[place] = gap
+            if not places:
+                self._leave_behind(name, record.sequence)
+                state.segments.append(gap)
             self._changed.add(name)
+
+    def _leave_behind(self, name: str, sequence: int) -> None:
+        """A rendition that had stopped goes on with `sequence`: what lies between is in the spine alone."""
+        state = self._states[name]
+        if state.segments and state.segments[-1].sequence != sequence - 1:
+            self._left += [(name, gone) for gone in state.segments]
+            state.segments = []
+
+    def _after(self, sequence: int) -> Fraction:
+        """Seconds in the spine behind a segment."""
+        behind = self.records[max(0, sequence + 1 - self._first_sequence) :]
+        return Fraction(sum(record.duration_us for record in behind), 1_000_000)
 
     def _tail(self, name: str) -> Tail:
         state = self._states[name]
@@ -303,12 +312,13 @@ class Timeline:
         """Drop from the tails what is in the spine and too far from the end to show parts; bound the spine."""
         span = Fraction(PARTS_LISTED_TARGETS * self.master.target_duration_seconds)
         for name, state in self._states.items():
-            behind = Fraction()
+            behind = self._after(state.segments[-1].sequence) if state.segments else Fraction()
             for place in range(len(state.segments) - 1, -1, -1):
                 segment = state.segments[place]
                 if behind > span and segment.sequence < self.next_sequence:
                     self._left += [(name, gone) for gone in state.segments[: place + 1]]
                     del state.segments[: place + 1]
+                    self._changed.add(name)
                     break
                 behind += segment.duration
         while len(self.records) > self._keep_records:

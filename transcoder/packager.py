@@ -92,15 +92,11 @@ class Packager:
             OSError: the store is away.
         """
         for name, segment in self._timeline.open_segments().items():
-            folder = f"{self._public_id}/{name}"
-            files = [f"{folder}/{part_name(segment.generation, part.number)}" for part in segment.parts]
-            bodies = [await self._store.get(file) for file in files]
-            if segment.parts and all(bodies):
-                await self._put(name, segment.name, b"".join(body or b"" for body in bodies))
-                self._timeline.end(name)
-            else:
+            files = self._part_files(name, segment)
+            bodies = [body for file in files if (body := await self._store.get(file))]
+            if len(bodies) < len(files) or not await self._is_whole(name, b"".join(bodies)):
                 self._timeline.lose(name)
-        self._unwritten += self._timeline.settle(is_final=True)
+        self._settle(is_final=True)
 
     async def begin(self, plan: Plan, inits: Mapping[str, Init], anchor_ms: int, *, is_slate: bool = False) -> None:
         """A new FFmpeg run: store its initialization sections; its first segment will carry a DISCONTINUITY.
@@ -169,7 +165,13 @@ class Packager:
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
                 outcome = await self._live_windows.publish(
-                    self._public_id, self._generation, tails, self._unwritten, master, KEEP_RECORDS
+                    self._public_id,
+                    self._generation,
+                    tails,
+                    self._unwritten,
+                    master,
+                    KEEP_RECORDS,
+                    next_sequence=self._timeline.next_sequence,
                 )
                 if outcome == "hole":
                     outcome = await self._restore()
@@ -187,13 +189,13 @@ class Packager:
         """Redis has lost the spine: it gets all that we remember."""
         timeline = self._timeline
         _log.warning("spine_restored", records=len(timeline.records))
-        outcome = await self._live_windows.restore(
-            self._public_id, self._generation, timeline.records, timeline.first_discontinuity
-        )
-        if outcome != "written":
-            return outcome
-        return await self._live_windows.publish(
-            self._public_id, self._generation, timeline.tails(), (), timeline.master, KEEP_RECORDS
+        return await self._live_windows.restore(
+            self._public_id,
+            self._generation,
+            timeline.records,
+            timeline.first_discontinuity,
+            timeline.tails(),
+            timeline.master,
         )
 
     async def _join(self, cut: PartCut) -> None:
@@ -221,6 +223,15 @@ class Packager:
         self._unwritten += self._timeline.settle(is_final=is_final)
         del self._unwritten[:-KEEP_RECORDS]
         self._end_ms = self._timeline.end_ms
+
+    async def _is_whole(self, name: str, body: bytes) -> bool:
+        try:
+            segment = self._timeline.end(name)
+        except WindowError as error:
+            _log.warning("segment_lost", rendition=name, error=str(error))
+            return False
+        await self._put(name, segment.name, body)
+        return True
 
     async def _put(self, rendition: str, file: str, data: bytes) -> None:
         await _persist(lambda: self._store.put(f"{self._public_id}/{rendition}/{file}", data))

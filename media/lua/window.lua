@@ -1,7 +1,7 @@
 -- Write a broadcast's tails, its master and new records of its spine, all or nothing.
 -- KEYS: 1 window (hash)  2 wake (shard channel)  3 spine (list, one JSON record a segment)
--- ARGV: 1 generation  2 life ms  3 records to keep  4 number of fields  5… field, value, …  then records in order:
---       sequence, JSON
+-- ARGV: 1 generation  2 life ms  3 records to keep  4 the spine must reach this sequence number when no records come
+--       5 number of fields  6… field, value, …  then records in order: sequence, JSON
 -- Returns 'written' | 'stale' (another worker has claimed since) | 'ended' | 'hole' (records before these are missing)
 -- A writer ahead of the hash remembers what Redis lost: it writes, and its generation stands again.
 if redis.call('HEXISTS', KEYS[1], 'ended') == 1 then
@@ -10,7 +10,7 @@ end
 if tonumber(redis.call('HGET', KEYS[1], 'generation') or '0') > tonumber(ARGV[1]) then
   return 'stale'
 end
-local at = 5 + 2 * tonumber(ARGV[4])
+local at = 6 + 2 * tonumber(ARGV[5])
 local first = tonumber(redis.call('HGET', KEYS[1], 'first') or '-1')
 local length = redis.call('LLEN', KEYS[3])
 if ARGV[at] then
@@ -21,6 +21,8 @@ if ARGV[at] then
   elseif first < 0 or sequence > first + length then
     return 'hole'
   end
+elseif math.max(first, 0) + length < tonumber(ARGV[4]) then
+  return 'hole'
 end
 for place = at, #ARGV, 2 do
   if tonumber(ARGV[place]) == first + length then  -- one that stands already is not written again
@@ -38,8 +40,8 @@ while length > keep do
   length = length - 1
   redis.call('HSET', KEYS[1], 'first', string.format('%d', first))
 end
-if tonumber(ARGV[4]) > 0 then
-  redis.call('HSET', KEYS[1], 'generation', ARGV[1], unpack(ARGV, 5, at - 1))
+if at > 6 then
+  redis.call('HSET', KEYS[1], 'generation', ARGV[1], unpack(ARGV, 6, at - 1))
 else
   redis.call('HSET', KEYS[1], 'generation', ARGV[1])
 end

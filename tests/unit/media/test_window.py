@@ -1,181 +1,176 @@
+"""From a spine and tails to lists: what is listed, where a list begins, and how long a file must stay."""
+
+from dataclasses import replace
 from fractions import Fraction
 
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from media.window import (
-    SEGMENTS_MAX,
     SEGMENTS_MIN,
-    WINDOW_SECONDS,
+    Live,
+    Master,
     MediaWindow,
+    Part,
+    Piece,
+    Record,
+    Rendition,
     Segment,
-    WindowError,
-    append,
-    dropped,
-    finish,
-    resume,
+    Tail,
+    init_name,
+    live_start,
+    part_name,
     retention_seconds,
+    segment_name,
+    segment_of,
+    window,
 )
 
-TIMESCALE = 90_000
+VIDEO = Rendition("v1", "video", "avc1.64001f", 3_000_000, 2_500_000, width=1280, height=720, fps=30.0)
+MASTER = Master((VIDEO,), 2, 334_334)
 
 
-def segment(sequence: int, ticks: int = 2 * TIMESCALE, *, size: int = 500_000, gap: bool = False) -> Segment:
-    return Segment(sequence, 1, f"1-{sequence}.m4s", "1.mp4", ticks, TIMESCALE, 0, size, is_gap=gap)
+def record(sequence: int, *, seconds: float = 2.0, has_break: bool = False, names: tuple[str, ...] = ("v1",)) -> Record:
+    pieces = {name: Piece(round(seconds * 90_000), 90_000, 500_000, 9_000) for name in names}
+    return Record(
+        sequence,
+        generation=7,
+        run=1,
+        program_date_time_ms=1_000 * sequence,
+        duration_us=round(seconds * 1_000_000),
+        has_discontinuity=has_break,
+        is_slate=False,
+        pieces=pieces,
+    )
 
 
-def filled(count: int, ticks: int = 2 * TIMESCALE) -> MediaWindow:
-    window = MediaWindow(2)
-    for number in range(count):
-        window = append(window, segment(number, ticks))
-    return window
+def live_of(count: int, *, first: int = 0, seconds: float = 2.0, breaks: tuple[int, ...] = ()) -> Live:
+    """A spine of so many records under an empty tail."""
+    records = [record(number, seconds=seconds, has_break=number in breaks) for number in range(first, first + count)]
+    return Live(7, MASTER, first, 3, records, {"v1": Tail(generation=7)})
 
 
-class Windows(RuleBasedStateMachine):
-    """Whatever happens, what RFC 8216bis §6.2 says of a live list stays true."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.window = MediaWindow(2)
-        self.breaks: list[int] = []  # sequence numbers of the segments that carry a DISCONTINUITY
-        self.before = self.window
-
-    @rule(ticks=st.integers(1, round(2.499 * TIMESCALE)), gap=st.booleans(), repeat=st.integers(1, 20))
-    def add(self, ticks: int, gap: bool, repeat: int) -> None:  # noqa: FBT001  # hypothesis draws it
-        for _ in range(repeat):
-            if self.window.is_ended:
-                return
-            if self.window.is_broken:
-                self.breaks.append(self.window.next_sequence)
-            expected = self.window.next_discontinuity_sequence
-            self.window = append(self.window, segment(self.window.next_sequence, ticks, gap=gap))
-            listed = sum(item.has_discontinuity for item in self.window.segments)
-            assert self.window.discontinuity_sequence + listed == expected
-
-    @rule()
-    def interrupt(self) -> None:
-        self.window = resume(self.window)
-
-    @rule()
-    def end(self) -> None:
-        if self.window.next_sequence > 500:
-            self.window = finish(self.window)
-
-    @invariant()
-    def numbers_never_go_back(self) -> None:
-        assert self.window.media_sequence >= self.before.media_sequence
-        assert self.window.discontinuity_sequence >= self.before.discontinuity_sequence
-        assert self.window.next_sequence >= self.before.next_sequence
-        self.before = self.window
-
-    @invariant()
-    def segments_are_contiguous(self) -> None:
-        numbers = [item.sequence for item in self.window.segments]
-        assert numbers == list(range(self.window.media_sequence, self.window.next_sequence))
-
-    @invariant()
-    def breaks_are_counted_once(self) -> None:
-        gone = [number for number in self.breaks if number < self.window.media_sequence]
-        assert self.window.discontinuity_sequence == len(gone)
-        listed = [item.sequence for item in self.window.segments if item.has_discontinuity]
-        assert listed == [number for number in self.breaks if number >= self.window.media_sequence]
-
-    @invariant()
-    def the_span_is_bounded_and_long_enough(self) -> None:
-        assert len(self.window.segments) <= SEGMENTS_MAX
-        if self.window.media_sequence:
-            assert len(self.window.segments) >= SEGMENTS_MIN
-            assert self.window.duration >= WINDOW_SECONDS or len(self.window.segments) == SEGMENTS_MAX
+def open_segment(sequence: int, parts: int = 2) -> Segment:
+    return Segment(
+        sequence=sequence,
+        generation=7,
+        run=1,
+        timescale=90_000,
+        duration_ticks=30_000 * parts,
+        program_date_time_ms=1_000 * sequence,
+        is_open=True,
+        parts=tuple(Part(number, 30_000, 100, number == 0) for number in range(parts)),
+    )
 
 
-TestWindows = Windows.TestCase
+def listed(live: Live, name: str = "v1", start: int | None = None) -> MediaWindow:
+    found = window(live, name, start)
+    assert found is not None
+    return found
 
 
-def test_the_window_keeps_thirty_seconds() -> None:
-    """2 s segments: 15 stay, the 16th pushes the first out."""
-    assert len(filled(15).segments) == 15
-    window = filled(16)
-    assert (len(window.segments), window.media_sequence, window.next_sequence) == (15, 1, 16)
-    assert [item.sequence for item in dropped(filled(15), window)] == [0]
+def test_names_follow_from_numbers() -> None:
+    """What decision 007 says of files; a segment knows its own."""
+    assert (init_name(7, 2), segment_name(7, 12), part_name(7, 30)) == ("7-2-init.mp4", "7-12.m4s", "7-p30.m4s")
+    segment = segment_of(record(4), "v1")
+    assert (segment.name, segment.init, segment.duration) == ("7-4.m4s", "7-1-init.mp4", 2)
+
+
+def test_the_live_list_has_thirty_seconds() -> None:
+    """2 s segments: the last 15, numbered on; shorter spines are listed whole."""
+    assert (listed(live_of(40)).media_sequence, len(listed(live_of(40)).segments)) == (25, 15)
+    assert listed(live_of(15)).media_sequence == 0
+    assert listed(live_of(3)).duration == 6
+    assert listed(live_of(40)).duration == 30
 
 
 def test_long_segments_still_leave_six() -> None:
-    """Segments of 8 s: the six that Apple demands stay though five would fill the window."""
-    window = MediaWindow(8)
-    for number in range(10):
-        window = append(window, segment(number, 8 * TIMESCALE))
-    assert len(window.segments) == SEGMENTS_MIN
+    """Segments of 8 s: the six that Apple demands stay though four would fill the window."""
+    assert live_start(live_of(10, seconds=8.0)) == 10 - SEGMENTS_MIN
 
 
-def test_tiny_segments_do_not_pile_up() -> None:
-    """The count is bounded however short the segments are."""
-    assert len(filled(SEGMENTS_MAX + 5, 900).segments) == SEGMENTS_MAX
+def test_the_rewind_list_has_the_whole_spine() -> None:
+    """From the asked sequence number on, never before the first."""
+    live = live_of(40, first=100)
+    assert [segment.sequence for segment in listed(live, start=0).segments] == list(range(100, 140))
+    assert listed(live, start=130).media_sequence == 130
 
 
-@pytest.mark.parametrize(
-    ("wrong", "fault"),
-    [
-        (segment(2), "came instead of 1"),
-        (segment(0), "came instead of 1"),
-        (segment(1, 0), "lasts 0 ticks"),
-        (segment(1, round(2.5 * TIMESCALE)), "lasts 2.500 s"),
-    ],
-)
-def test_a_wrong_segment_may_not_join(wrong: Segment, fault: str) -> None:
-    """A number out of turn, no duration, and one that rounds above the target duration are our faults, and named."""
-    with pytest.raises(WindowError, match=fault):
-        append(filled(1), wrong)
+def test_breaks_in_front_of_a_list_are_counted() -> None:
+    """EXT-X-DISCONTINUITY-SEQUENCE is what had gone from the spine plus what this list leaves out."""
+    live = live_of(40, breaks=(3, 24, 25))
+    window = listed(live)
+    assert (window.media_sequence, window.discontinuity_sequence) == (25, 5)
+    assert window.segments[0].has_discontinuity
+    assert listed(live, start=0).discontinuity_sequence == 3
 
 
-def test_nothing_joins_an_ended_window() -> None:
-    """After ENDLIST the list is constant, whoever comes back."""
-    window = finish(filled(3))
-    assert resume(window) is window
-    with pytest.raises(WindowError, match="has ended"):
-        append(window, segment(3))
+def test_a_tail_shows_what_the_spine_does_not() -> None:
+    """Where both have a segment the tail's one, with its parts, is listed; an open one ends the list."""
+    whole = msgspec.structs.replace(open_segment(19), is_open=False)
+    tail = Tail((whole, open_segment(20, 1)), generation=7, next_part=13)
+    window = listed(replace(live_of(20), tails={"v1": tail}))
+    assert [segment.sequence for segment in window.segments] == list(range(5, 21))
+    assert window.segments[-2].parts == whole.parts
+    assert (window.last_whole, window.open_parts, window.generation, window.next_part) == (19, 1, 7, 13)
 
 
-def test_the_first_segment_ever_is_no_discontinuity() -> None:
-    """A worker that takes over before anything was out starts plainly."""
-    assert append(resume(MediaWindow(2)), segment(0)).segments[0].has_discontinuity is False
+def test_a_list_may_begin_inside_its_tail() -> None:
+    """A start behind the tail's first segments leaves them out."""
+    segments = tuple(msgspec.structs.replace(open_segment(number), is_open=False) for number in (2, 3, 4))
+    live = replace(live_of(5), tails={"v1": Tail(segments)})
+    assert [segment.sequence for segment in listed(live, start=3).segments] == [3, 4]
 
 
-def test_a_break_is_carried_once() -> None:
-    """However often the encoder came and went in between, the next segment alone carries a DISCONTINUITY."""
-    window = append(resume(resume(filled(2))), segment(2))
-    window = append(window, segment(3))
-    assert [item.has_discontinuity for item in window.segments] == [False, False, True, False]
+def test_positions_of_a_list_without_an_open_segment() -> None:
+    """An empty list's last whole segment is the one before its first; nothing is open in a list of whole ones."""
+    assert (listed(live_of(0, first=9)).last_whole, listed(live_of(0)).open_parts) == (8, 0)
+    assert (listed(live_of(4)).last_whole, listed(live_of(4)).open_parts) == (3, 0)
+    assert listed(live_of(4)).duration == Fraction(8)
 
 
-@given(st.lists(st.tuples(st.integers(90_000, 180_000), st.integers(1, 10_000_000)), min_size=3, max_size=40))
-def test_measures_are_true_to_the_bytes(sizes: list[tuple[int, int]]) -> None:
-    """Average and peak are those of all segments that ever joined, rounded up by less than 1 bit/s in a million."""
-    window = MediaWindow(2)
-    for number, (ticks, size) in enumerate(sizes):
-        window = append(window, segment(number, ticks, size=size))
-    seconds = sum(Fraction(ticks, TIMESCALE) for ticks, _ in sizes)
-    average = sum(size for _, size in sizes) * 8 / seconds
-    peak = max(Fraction(size * 8 * TIMESCALE, ticks) for ticks, size in sizes)
-    assert abs(window.measured_average_bps - average) <= 1 + average / 1_000_000
-    assert peak <= window.measured_peak_bps < peak + 1
+def test_a_rendition_that_stopped_goes_on_as_gaps() -> None:
+    """Its list stays as long as the others', with what it had, then GAPs of the reference's length."""
+    whole = msgspec.structs.replace(open_segment(2), is_open=False)
+    records = [record(number, names=("v1", "v2") if number < 3 else ("v2",)) for number in range(6)]
+    live = Live(7, MASTER, 0, 0, records, {"v1": Tail((whole,)), "v2": Tail()})
+    window = listed(live)
+    assert [segment.sequence for segment in window.segments] == list(range(6))
+    assert [segment.is_gap for segment in window.segments] == [False] * 3 + [True] * 3
+    assert window.segments[3].duration == 2
+    assert listed(live, start=4).segments == window.segments[4:]
+    assert not any(segment.is_gap for segment in listed(live, "v2").segments)
 
 
-def test_gaps_and_scraps_say_nothing_of_the_rate() -> None:
-    """A lost segment counts for nothing, a very short one not for the peak; two are too few to average."""
-    window = append(MediaWindow(2), segment(0, gap=True))
-    assert window.counted_segments == 0
-    window = append(append(window, segment(1, TIMESCALE // 2, size=9_000_000)), segment(2))
-    assert window.measured_peak_bps == 2_000_000
-    assert window.measured_average_bps == 0
+def test_a_rendition_that_never_was_has_no_list() -> None:
+    """Nobody gave that name; before the first tail nobody gave any."""
+    assert window(live_of(3), "v9") is None
+    assert window(Live(), "v1") is None
 
 
-def test_a_dropped_file_outlives_every_list_that_held_it() -> None:
-    """RFC 8216bis §6.2.2: the segment's duration and the longest playlist's, and never less than a full window's."""
-    assert retention_seconds(filled(1)) == 34
-    assert retention_seconds(filled(15)) == 34
-    window = MediaWindow(8)
-    for number in range(6):
-        window = append(window, segment(number, 8 * TIMESCALE))
-    assert retention_seconds(window) == 64
+def test_an_ended_list_has_no_open_segment() -> None:
+    """What never became whole is not in the final list."""
+    live = replace(live_of(3), tails={"v1": Tail((open_segment(3),))}, is_ended=True)
+    window = listed(live)
+    assert window.is_ended
+    assert [segment.sequence for segment in window.segments] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("segments", "us", "average"), [(2, 4_000_000, 0), (3, 6_000_000, 2_000_000), (3, 0, 0)])
+def test_an_average_needs_three_segments(segments: int, us: int, average: int) -> None:
+    """Two say too little; rounded up."""
+    assert Tail(counted_segments=segments, counted_bytes=1_500_000, counted_us=us).measured_average_bps == average
+    assert Tail(counted_segments=3, counted_bytes=1, counted_us=9_000_000).measured_average_bps == 1
+
+
+def test_renditions_are_the_masters() -> None:
+    """And the next record follows the spine's last."""
+    assert live_of(3, first=4).renditions == (VIDEO,)
+    assert live_of(3, first=4).next_sequence == 7
+    assert live_of(3).tail("v2") is None
+
+
+def test_a_file_outlives_every_list_that_held_it() -> None:
+    """RFC 8216bis §6.2.2: the segment's duration and the longest playlist's, and never less than the live list's."""
+    assert retention_seconds(2, 0) == 34
+    assert retention_seconds(2, 14_400) == 14_404
