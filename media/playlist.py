@@ -1,30 +1,48 @@
-"""HLS playlists as values, rendered to text and parsed back: `parse(render(x)) == x`.  Pure.
+"""Media playlists as values, and their text.  Pure; `media/playlist_reader.py` reads them back.
 
-A tag that we don't know is skipped, as RFC 8216bis §4.1 demands of clients.  Low-latency tags are not written yet: the
-parts wait in the window.
+The text of a list that lives is made by `media/spine_text.py` from the same functions, without rendering twice what
+does not change.  Source: RFC 8216bis §4.4; addresses in a list are relative to it (`docs/hls.md`).
 """
 
-import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from typing import Literal
 
-from media.window import Live, MediaWindow, Rendition
+from media.window import PARTS_LISTED_TARGETS, MediaWindow, Record, Segment, part_name, segment_of
 
-START_BPS = 2_000_000
-"""The variant listed first, with which players begin, is the one nearest to this (Apple's rule 1.32)."""
-_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s]*)(?:,|$)')
+HOLD_BACK_TARGETS = 3
+"""HOLD-BACK in target durations (RFC 8216bis §4.4.3.8: at least three)."""
+PART_HOLD_BACK_TARGETS = 3
+"""PART-HOLD-BACK in part targets: Apple's rule A-14.3; the RFC asks for two."""
+SKIP_TARGETS = 6
+"""CAN-SKIP-UNTIL in target durations (RFC 8216bis §4.4.3.8: at least six)."""
+VERSION_SKIP = 9
+VERSION_MAP = 6
+VERSION_MAP_OF_IFRAMES = 5
+VERSION_BYTERANGE = 4
+VERSION_PLAIN = 3
+"""What EXT-X-SKIP, EXT-X-MAP (5 in a list of I-frames), EXT-X-BYTERANGE and fractions of seconds need (§8)."""
+
+PlaylistType = Literal["", "EVENT", "VOD"]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class PlaylistError(ValueError):
-    """The text is not the playlist it should be; names the first fault."""
+@dataclass(frozen=True, slots=True)
+class MediaPart:
+    """One EXT-X-PART."""
+
+    uri: str
+    duration_us: int
+    is_independent: bool = False
+    is_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MediaEntry:
-    """One segment as a media playlist lists it."""
+    """One segment as a media playlist lists it; the open one has parts, and neither address nor duration."""
 
     uri: str
     duration_us: int
@@ -33,143 +51,210 @@ class MediaEntry:
     program_date_time_ms: int | None = None
     has_discontinuity: bool = False
     is_gap: bool = False
+    byte_range: tuple[int, int] | None = None
+    """Length and offset."""
+    parts: tuple[MediaPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class ServerControl:
+    """EXT-X-SERVER-CONTROL; 0: not said."""
+
+    can_block_reload: bool = False
+    can_skip_until_us: int = 0
+    hold_back_us: int = 0
+    part_hold_back_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionReport:
+    """One EXT-X-RENDITION-REPORT."""
+
+    uri: str
+    last_msn: int
+    last_part: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPlaylist:
-    """One rendition's list."""
+    """One rendition's list, or a delta of it."""
 
     target_duration_seconds: int
-    media_sequence: int
-    discontinuity_sequence: int
+    media_sequence: int = 0
+    discontinuity_sequence: int = 0
     entries: tuple[MediaEntry, ...] = ()
+    """Of a delta: those after the skipped ones."""
+    open_entry: MediaEntry | None = None
+    """What is there of the segment after the last entry."""
+    control: ServerControl | None = None
+    part_target_us: int = 0
+    """0: no EXT-X-PART-INF."""
+    skipped_segments: int = 0
+    """0: a whole list."""
+    hint_uri: str | None = None
+    """Of the part to come."""
+    reports: tuple[RenditionReport, ...] = ()
+    playlist_type: PlaylistType = ""
+    is_iframes_only: bool = False
     is_independent: bool = True
     is_ended: bool = False
 
     @property
     def version(self) -> int:
-        """The lowest that allows what is in it: EXT-X-MAP needs 6, fractions of seconds 3 (RFC 8216bis §8)."""
-        return 6 if any(entry.map_uri for entry in self.entries) else 3
+        """The lowest that allows what is in it (RFC 8216bis §8)."""
+        if self.skipped_segments:
+            return VERSION_SKIP
+        listed = (*self.entries, self.open_entry) if self.open_entry else self.entries
+        if any(entry.map_uri for entry in listed):
+            return VERSION_MAP_OF_IFRAMES if self.is_iframes_only else VERSION_MAP
+        has_ranges = self.is_iframes_only or any(entry.byte_range for entry in listed)
+        return VERSION_BYTERANGE if has_ranges else VERSION_PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """One EXT-X-MEDIA of TYPE=AUDIO."""
-
-    group: str
-    name: str
-    language: str
-    uri: str
-    channels: int = 0
-    """0: not said."""
-    is_default: bool = True
+# --- from what is live, and from what is over ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One EXT-X-STREAM-INF; bits per second."""
-
-    uri: str
-    bandwidth_bps: int
-    average_bps: int
-    codecs: tuple[str, ...]
-    resolution: tuple[int, int] | None = None
-    frames_per_1000_seconds: int | None = None
-    """FRAME-RATE has three decimals."""
-    audio_group: str | None = None
+def server_control(target_duration_seconds: int, part_target_us: int) -> ServerControl:
+    """What all lists of a broadcast say, the same in each (RFC 8216bis §4.4.3.8)."""
+    target_us = target_duration_seconds * 1_000_000
+    return ServerControl(
+        can_block_reload=True,
+        can_skip_until_us=SKIP_TARGETS * target_us,
+        hold_back_us=HOLD_BACK_TARGETS * target_us,
+        part_hold_back_us=PART_HOLD_BACK_TARGETS * part_target_us,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class MultivariantPlaylist:
-    """What a player can choose from, in the order in which it should begin."""
-
-    variants: tuple[Variant, ...]
-    sounds: tuple[Sound, ...] = ()
-    is_independent: bool = True
-
-
-# --- from what is live -----------------------------------------------------------------------------------------------
-
-
-def media_playlist(window: MediaWindow, folder: str) -> MediaPlaylist:
-    """A rendition's list; `folder` is the address of its segments, without a slash at the end."""
+def media_playlist(window: MediaWindow, folder: str, reports: Sequence[RenditionReport] = ()) -> MediaPlaylist:
+    """A rendition's live list; `folder` is the address of its files, without a slash at the end."""
+    entries = entries_of(window.segments, folder, window.target_duration_seconds)
+    is_open = bool(window.segments) and window.segments[-1].is_open
     return MediaPlaylist(
         target_duration_seconds=window.target_duration_seconds,
         media_sequence=window.media_sequence,
         discontinuity_sequence=window.discontinuity_sequence,
-        entries=tuple(
-            MediaEntry(
-                uri=f"{folder}/{segment.name}",
-                duration_us=round(segment.duration * 1_000_000),
-                map_uri=f"{folder}/{segment.init}",
-                program_date_time_ms=segment.program_date_time_ms,
-                has_discontinuity=segment.has_discontinuity,
-                is_gap=segment.is_gap,
-            )
-            for segment in window.segments
-        ),
+        entries=entries[:-1] if is_open else entries,
+        open_entry=entries[-1] if is_open else None,
+        control=server_control(window.target_duration_seconds, window.part_target_us),
+        part_target_us=window.part_target_us,
+        hint_uri=hint_of(window, folder),
+        reports=() if window.is_ended else tuple(reports),
         is_ended=window.is_ended,
     )
 
 
-def multivariant_playlist(live: Live) -> MultivariantPlaylist | None:
-    """What a player can choose from; None while nothing plays yet.
+def iframe_playlist(window: MediaWindow, folder: str) -> MediaPlaylist:
+    """The key frames of a rendition's live list; a segment that has none of its own is a gap."""
+    return MediaPlaylist(
+        target_duration_seconds=window.target_duration_seconds,
+        media_sequence=window.media_sequence,
+        discontinuity_sequence=window.discontinuity_sequence,
+        entries=tuple(iframe_of(segment, folder) for segment in window.segments if not segment.is_open),
+        control=server_control(window.target_duration_seconds, window.part_target_us),
+        part_target_us=window.part_target_us,
+        is_iframes_only=True,
+        is_ended=window.is_ended,
+    )
 
-    Players read this list once, so it waits for every rendition's first segment; but no longer than until one has two.
+
+def vod_playlist(
+    records: Sequence[Record], name: str, folder: str, target_duration_seconds: int, *, is_iframes_only: bool = False
+) -> MediaPlaylist:
+    """The final list of a rendition from all records of its broadcast, slate left out."""
+    entries: list[MediaEntry] = []
+    last: Record | None = None
+    for record in records:
+        if record.is_slate:
+            continue
+        segment = segment_of(record, name)
+        entry = iframe_of(segment, folder) if is_iframes_only else entry_of(segment, folder)
+        # what was left out is a break in time, even where the same encoding goes on
+        is_break = last is not None and (record.has_discontinuity or last.sequence + 1 != record.sequence)
+        entries.append(replace_break(entry, has_discontinuity=is_break))
+        last = record
+    return MediaPlaylist(
+        target_duration_seconds=target_duration_seconds,
+        entries=tuple(entries),
+        playlist_type="VOD",
+        is_iframes_only=is_iframes_only,
+        is_ended=True,
+    )
+
+
+def replace_break(entry: MediaEntry, *, has_discontinuity: bool) -> MediaEntry:
+    """The same entry after a break, or without one."""
+    return MediaEntry(
+        entry.uri,
+        entry.duration_us,
+        entry.map_uri,
+        entry.program_date_time_ms,
+        has_discontinuity,
+        entry.is_gap,
+        entry.byte_range,
+        entry.parts,
+    )
+
+
+def entries_of(segments: Sequence[Segment], folder: str, target_duration_seconds: int) -> tuple[MediaEntry, ...]:
+    """Segments as a list shows them: parts only of those that end within three target durations of the list's end.
+
+    A segment shows all of its parts or none: their places are their numbers.
     """
-    ready = [item for item in live.renditions if item.name in live.windows and live.windows[item.name].segments]
-    longest = max((len(live.windows[item.name].segments) for item in ready), default=0)
-    if not ready or (len(ready) < len(live.renditions) and longest < 2):
+    behind = Fraction()
+    entries: list[MediaEntry] = []
+    for segment in reversed(segments):
+        has_parts = segment.is_open or behind < PARTS_LISTED_TARGETS * target_duration_seconds
+        entries.append(entry_of(segment, folder, has_parts=has_parts))
+        behind += segment.duration
+    return tuple(reversed(entries))
+
+
+def entry_of(segment: Segment, folder: str, *, has_parts: bool = False) -> MediaEntry:
+    """One segment, open or whole."""
+    return MediaEntry(
+        uri="" if segment.is_open else f"{folder}/{segment.name}",
+        duration_us=0 if segment.is_open else microseconds(segment.duration_ticks, segment.timescale),
+        map_uri=f"{folder}/{segment.init}",
+        program_date_time_ms=segment.program_date_time_ms,
+        has_discontinuity=segment.has_discontinuity,
+        is_gap=segment.is_gap,
+        parts=tuple(
+            MediaPart(
+                f"{folder}/{part_name(segment.generation, part.number)}",
+                microseconds(part.duration_ticks, segment.timescale),
+                part.is_independent,
+                segment.is_gap,
+            )
+            for part in segment.parts
+        )
+        if has_parts
+        else (),
+    )
+
+
+def iframe_of(segment: Segment, folder: str) -> MediaEntry:
+    """The key frame with which a segment begins, for as long as the segment lasts."""
+    return MediaEntry(
+        uri=f"{folder}/{segment.name}",
+        duration_us=microseconds(segment.duration_ticks, segment.timescale),
+        map_uri=f"{folder}/{segment.init}",
+        program_date_time_ms=segment.program_date_time_ms,
+        has_discontinuity=segment.has_discontinuity,
+        is_gap=segment.is_gap or not segment.key_bytes,
+        byte_range=(segment.key_bytes, 0) if segment.key_bytes else None,
+    )
+
+
+def hint_of(window: MediaWindow, folder: str) -> str | None:
+    """The address of the part to come; none where there are no parts, or none will come."""
+    if window.is_ended or not window.part_target_us or not window.generation:
         return None
-    sounds = [item for item in ready if item.kind == "audio"]
-    groups = {item.group for item in sounds if item.group}
-    variants = [_variant(item, sounds, live) for item in ready if item.kind == "video"]
-    variants.sort(key=lambda variant: -variant.bandwidth_bps)
-    if variants:
-        first = min(variants, key=lambda variant: abs(variant.bandwidth_bps - START_BPS))
-        variants.remove(first)
-        variants.insert(0, first)
-    return MultivariantPlaylist(
-        variants=(*variants, *(_variant(item, sounds, live) for item in sounds)),
-        sounds=tuple(_sound(item, sounds) for item in sounds if item.group in groups),
-    )
+    return f"{folder}/{part_name(window.generation, window.next_part)}"
 
 
-def _variant(item: Rendition, sounds: list[Rendition], live: Live) -> Variant:
-    heard = [sound for sound in sounds if item.group and sound.group == item.group and sound is not item]
-    if item.kind == "audio":
-        heard = []
-    peaks = [_peak(sound, live) for sound in heard]
-    averages = [_average(sound, live) for sound in heard]
-    return Variant(
-        uri=f"{item.name}/index.m3u8",
-        bandwidth_bps=_peak(item, live) + max(peaks, default=0),
-        average_bps=_average(item, live) + max(averages, default=0),
-        codecs=tuple(dict.fromkeys([item.codecs, *(sound.codecs for sound in heard)])),
-        resolution=(item.width, item.height) if item.kind == "video" else None,
-        frames_per_1000_seconds=round(item.fps * 1000) if item.kind == "video" else None,
-        audio_group=item.group if heard or (item.kind == "audio" and item.group) else None,
-    )
-
-
-def _sound(item: Rendition, sounds: list[Rendition]) -> Sound:
-    return Sound(
-        group=item.group,
-        name=item.label or item.name,
-        language=item.language,
-        uri=f"{item.name}/index.m3u8",
-        channels=item.channels,
-        is_default=item is next(sound for sound in sounds if sound.group == item.group),
-    )
-
-
-def _peak(item: Rendition, live: Live) -> int:
-    """What the encoder may reach, or what it did reach: a quiet beginning must not promise a small stream."""
-    return max(item.peak_bps, live.windows[item.name].measured_peak_bps, _average(item, live))
-
-
-def _average(item: Rendition, live: Live) -> int:
-    return live.windows[item.name].measured_average_bps or item.average_bps
+def microseconds(ticks: int, timescale: int) -> int:
+    """Ticks as a list says them."""
+    return round(Fraction(ticks * 1_000_000, timescale))
 
 
 # --- to text ---------------------------------------------------------------------------------------------------------
@@ -177,207 +262,92 @@ def _average(item: Rendition, live: Live) -> int:
 
 def render_media(playlist: MediaPlaylist) -> str:
     """The text of a media playlist."""
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{playlist.version}"]
+    lines = head_lines(playlist)
+    map_uri: str | None = None
+    for entry in playlist.entries:
+        lines += entry_lines(entry, map_uri)
+        map_uri = entry.map_uri or map_uri
+    return "\n".join([*lines, *end_lines(playlist, map_uri), ""])
+
+
+def head_lines(playlist: MediaPlaylist, version: int = 0) -> list[str]:
+    """Everything before the first segment; `version` where the entries are not all in the value."""
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{version or playlist.version}"]
     if playlist.is_independent:
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
+    lines.append(f"#EXT-X-TARGETDURATION:{playlist.target_duration_seconds}")
+    if (control := playlist.control) is not None:
+        lines.append(f"#EXT-X-SERVER-CONTROL:{_control(control)}")
+    if playlist.part_target_us:
+        lines.append(f"#EXT-X-PART-INF:PART-TARGET={_seconds(playlist.part_target_us)}")
     lines += [
-        f"#EXT-X-TARGETDURATION:{playlist.target_duration_seconds}",
         f"#EXT-X-MEDIA-SEQUENCE:{playlist.media_sequence}",
         f"#EXT-X-DISCONTINUITY-SEQUENCE:{playlist.discontinuity_sequence}",
     ]
-    map_uri = None
-    for entry in playlist.entries:
-        if entry.has_discontinuity:
-            lines.append("#EXT-X-DISCONTINUITY")
-        if entry.map_uri and entry.map_uri != map_uri:
-            map_uri = entry.map_uri
-            lines.append(f'#EXT-X-MAP:URI="{map_uri}"')
-        if entry.program_date_time_ms is not None:
-            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{_date_time(entry.program_date_time_ms)}")
-        if entry.is_gap:
-            lines.append("#EXT-X-GAP")
-        lines += [f"#EXTINF:{entry.duration_us // 1_000_000}.{entry.duration_us % 1_000_000:06d},", entry.uri]
+    if playlist.playlist_type:
+        lines.append(f"#EXT-X-PLAYLIST-TYPE:{playlist.playlist_type}")
+    if playlist.is_iframes_only:
+        lines.append("#EXT-X-I-FRAMES-ONLY")
+    if playlist.skipped_segments:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={playlist.skipped_segments}")
+    return lines
+
+
+def entry_lines(entry: MediaEntry, map_uri: str | None) -> list[str]:
+    """The lines of one segment, open or whole, behind the one whose initialization section was `map_uri`."""
+    lines = ["#EXT-X-DISCONTINUITY"] if entry.has_discontinuity else []
+    if entry.map_uri and entry.map_uri != map_uri:
+        lines.append(f'#EXT-X-MAP:URI="{entry.map_uri}"')
+    if entry.program_date_time_ms is not None:
+        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{_date_time(entry.program_date_time_ms)}")
+    lines += [_part_line(part) for part in entry.parts]
+    if not entry.uri:
+        return lines
+    if entry.is_gap:
+        lines.append("#EXT-X-GAP")
+    lines.append(f"#EXTINF:{_seconds(entry.duration_us)},")
+    if entry.byte_range is not None:
+        lines.append(f"#EXT-X-BYTERANGE:{entry.byte_range[0]}@{entry.byte_range[1]}")
+    lines.append(entry.uri)
+    return lines
+
+
+def end_lines(playlist: MediaPlaylist, map_uri: str | None) -> list[str]:
+    """Everything behind the last whole segment, whose initialization section was `map_uri`."""
+    lines = entry_lines(playlist.open_entry, map_uri) if playlist.open_entry else []
+    if playlist.hint_uri is not None:
+        lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{playlist.hint_uri}"')
+    lines += [_report_line(report) for report in playlist.reports]
     if playlist.is_ended:
         lines.append("#EXT-X-ENDLIST")
-    return "\n".join([*lines, ""])
+    return lines
 
 
-def render_multivariant(playlist: MultivariantPlaylist) -> str:
-    """The text of a multivariant playlist; nothing in it needs an EXT-X-VERSION above 1."""
-    lines = ["#EXTM3U"]
-    if playlist.is_independent:
-        lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
-    for sound in playlist.sounds:
-        flag = "YES" if sound.is_default else "NO"
-        channels = f',CHANNELS="{sound.channels}"' if sound.channels else ""
-        lines.append(
-            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{sound.group}",NAME="{sound.name}",LANGUAGE="{sound.language}",'
-            f'DEFAULT={flag},AUTOSELECT=YES{channels},URI="{sound.uri}"'
-        )
-    for variant in playlist.variants:
-        attributes = [
-            f"BANDWIDTH={variant.bandwidth_bps}",
-            f"AVERAGE-BANDWIDTH={variant.average_bps}",
-            f'CODECS="{",".join(variant.codecs)}"',
-        ]
-        if variant.resolution is not None:
-            attributes.append(f"RESOLUTION={variant.resolution[0]}x{variant.resolution[1]}")
-        if (frames := variant.frames_per_1000_seconds) is not None:
-            attributes.append(f"FRAME-RATE={frames // 1000}.{frames % 1000:03d}")
-        if variant.audio_group is not None:
-            attributes.append(f'AUDIO="{variant.audio_group}"')
-        lines += [f"#EXT-X-STREAM-INF:{','.join(attributes)}", variant.uri]
-    return "\n".join([*lines, ""])
+def _control(control: ServerControl) -> str:
+    attributes: Iterable[tuple[str, int]] = (
+        ("CAN-SKIP-UNTIL", control.can_skip_until_us),
+        ("HOLD-BACK", control.hold_back_us),
+        ("PART-HOLD-BACK", control.part_hold_back_us),
+    )
+    said = ["CAN-BLOCK-RELOAD=YES"] if control.can_block_reload else []
+    return ",".join([*said, *(f"{name}={_seconds(value)}" for name, value in attributes if value)])
+
+
+def _part_line(part: MediaPart) -> str:
+    independent = ",INDEPENDENT=YES" if part.is_independent else ""
+    gap = ",GAP=YES" if part.is_gap else ""
+    return f'#EXT-X-PART:DURATION={_seconds(part.duration_us)},URI="{part.uri}"{independent}{gap}'
+
+
+def _report_line(report: RenditionReport) -> str:
+    part = "" if report.last_part is None else f",LAST-PART={report.last_part}"
+    return f'#EXT-X-RENDITION-REPORT:URI="{report.uri}",LAST-MSN={report.last_msn}{part}'
+
+
+def _seconds(microseconds: int) -> str:
+    return f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
 
 
 def _date_time(unix_ms: int) -> str:
     moment = _EPOCH + timedelta(milliseconds=unix_ms)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{unix_ms % 1000:03d}Z"
-
-
-# --- from text -------------------------------------------------------------------------------------------------------
-
-
-def parse_media(text: str) -> MediaPlaylist:
-    """Read a media playlist.
-
-    Raises:
-        PlaylistError: not a media playlist, or a value that is none.
-    """
-    tags: dict[str, str] = {}
-    entries: list[MediaEntry] = []
-    pending: dict[str, str] = {}  # tags of the next segment
-    map_uri: str | None = None
-    for name, value in _lines(text):
-        match name:
-            case "":
-                entries.append(_entry(value, pending, map_uri))
-                pending = {}
-            case "EXT-X-MAP":
-                map_uri = _attributes(value).get("URI", "")
-            case "EXTINF" | "EXT-X-DISCONTINUITY" | "EXT-X-GAP" | "EXT-X-PROGRAM-DATE-TIME":
-                pending[name] = value
-            case _:
-                tags[name] = value
-    if "EXT-X-TARGETDURATION" not in tags:
-        raise PlaylistError("no EXT-X-TARGETDURATION")
-    return MediaPlaylist(
-        target_duration_seconds=_whole(tags["EXT-X-TARGETDURATION"]),
-        media_sequence=_whole(tags.get("EXT-X-MEDIA-SEQUENCE", "0")),
-        discontinuity_sequence=_whole(tags.get("EXT-X-DISCONTINUITY-SEQUENCE", "0")),
-        entries=tuple(entries),
-        is_independent="EXT-X-INDEPENDENT-SEGMENTS" in tags,
-        is_ended="EXT-X-ENDLIST" in tags,
-    )
-
-
-def parse_multivariant(text: str) -> MultivariantPlaylist:
-    """Read a multivariant playlist.
-
-    Raises:
-        PlaylistError: not a playlist, or a value that is none.
-    """
-    variants: list[Variant] = []
-    sounds: list[Sound] = []
-    is_independent = False
-    pending: dict[str, str] | None = None
-    for name, value in _lines(text):
-        match name:
-            case "":
-                if pending is None:
-                    raise PlaylistError(f"{value[:80]!r} has no EXT-X-STREAM-INF")
-                variants.append(_parsed_variant(value, pending))
-                pending = None
-            case "EXT-X-STREAM-INF":
-                pending = _attributes(value)
-            case "EXT-X-MEDIA":
-                attributes = _attributes(value)
-                if attributes.get("TYPE") == "AUDIO" and "URI" in attributes:
-                    sounds.append(_parsed_sound(attributes))
-            case "EXT-X-INDEPENDENT-SEGMENTS":
-                is_independent = True
-            case _:
-                pass
-    return MultivariantPlaylist(tuple(variants), tuple(sounds), is_independent)
-
-
-def _lines(text: str) -> list[tuple[str, str]]:
-    """Tags as (name, value) and addresses as ("", address), without comments."""
-    lines = [line.strip() for line in re.split(r"\r?\n", text)]
-    if lines[0] != "#EXTM3U":
-        raise PlaylistError("no #EXTM3U")
-    pairs: list[tuple[str, str]] = []
-    for line in lines[1:]:
-        if line.startswith("#EXT"):
-            name, _, value = line[1:].partition(":")
-            pairs.append((name, value))
-        elif line and not line.startswith("#"):
-            pairs.append(("", line))
-    return pairs
-
-
-def _entry(uri: str, pending: dict[str, str], map_uri: str | None) -> MediaEntry:
-    if "EXTINF" not in pending:
-        raise PlaylistError(f"{uri[:80]!r} has no EXTINF")
-    moment = pending.get("EXT-X-PROGRAM-DATE-TIME")
-    return MediaEntry(
-        uri=uri,
-        duration_us=_scaled(pending["EXTINF"].split(",")[0], 1_000_000),
-        map_uri=map_uri,
-        program_date_time_ms=None if moment is None else _parsed_date_time(moment),
-        has_discontinuity="EXT-X-DISCONTINUITY" in pending,
-        is_gap="EXT-X-GAP" in pending,
-    )
-
-
-def _parsed_variant(uri: str, attributes: dict[str, str]) -> Variant:
-    width, times, height = attributes.get("RESOLUTION", "").partition("x")
-    rate = attributes.get("FRAME-RATE")
-    return Variant(
-        uri=uri,
-        bandwidth_bps=_whole(attributes.get("BANDWIDTH", "")),
-        average_bps=_whole(attributes.get("AVERAGE-BANDWIDTH", "0")),
-        codecs=tuple(codec.strip() for codec in attributes.get("CODECS", "").split(",") if codec.strip()),
-        resolution=(_whole(width), _whole(height)) if times else None,
-        frames_per_1000_seconds=None if rate is None else _scaled(rate, 1000),
-        audio_group=attributes.get("AUDIO"),
-    )
-
-
-def _parsed_sound(attributes: dict[str, str]) -> Sound:
-    return Sound(
-        group=attributes.get("GROUP-ID", ""),
-        name=attributes.get("NAME", ""),
-        language=attributes.get("LANGUAGE", ""),
-        uri=attributes["URI"],
-        channels=_whole(attributes.get("CHANNELS", "0").split("/")[0]),
-        is_default=attributes.get("DEFAULT") == "YES",
-    )
-
-
-def _attributes(text: str) -> dict[str, str]:
-    return {name: value.strip('"') for name, value in _ATTRIBUTE.findall(text)}
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 20):
-        raise PlaylistError(f"{text[:80]!r} is not a whole number")
-    return int(text)
-
-
-def _scaled(text: str, scale: int) -> int:
-    try:
-        number = Decimal(text) if len(text) <= 40 else Decimal("NaN")
-        if not 0 <= number < 10**9:
-            raise PlaylistError(f"{text[:80]!r} is not a number of seconds or frames")
-    except InvalidOperation as error:  # also what a comparison with NaN signals
-        raise PlaylistError(f"{text[:80]!r} is not a number") from error
-    return round(Fraction(number) * scale)
-
-
-def _parsed_date_time(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise PlaylistError(f"{text[:80]!r} is not a date and time") from error
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
