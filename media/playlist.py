@@ -129,6 +129,7 @@ def media_playlist(window: MediaWindow, folder: str, reports: Sequence[Rendition
     """A rendition's live list; `folder` is the address of its files, without a slash at the end."""
     entries = entries_of(window.segments, folder, window.target_duration_seconds)
     is_open = bool(window.segments) and window.segments[-1].is_open
+    has_hint = bool(window.generation and window.part_target_us) and not window.is_ended
     return MediaPlaylist(
         target_duration_seconds=window.target_duration_seconds,
         media_sequence=window.media_sequence,
@@ -137,7 +138,7 @@ def media_playlist(window: MediaWindow, folder: str, reports: Sequence[Rendition
         open_entry=entries[-1] if is_open else None,
         control=server_control(window.target_duration_seconds, window.part_target_us),
         part_target_us=window.part_target_us,
-        hint_uri=hint_of(window, folder),
+        hint_uri=hint_of(window.generation, window.next_part, folder) if has_hint else None,
         reports=() if window.is_ended else tuple(reports),
         is_ended=window.is_ended,
     )
@@ -245,11 +246,9 @@ def iframe_of(segment: Segment, folder: str) -> MediaEntry:
     )
 
 
-def hint_of(window: MediaWindow, folder: str) -> str | None:
-    """The address of the part to come; none where there are no parts, or none will come."""
-    if window.is_ended or not window.part_target_us or not window.generation:
-        return None
-    return f"{folder}/{part_name(window.generation, window.next_part)}"
+def hint_of(generation: int, next_part: int, folder: str) -> str:
+    """The address of the part to come."""
+    return f"{folder}/{part_name(generation, next_part)}"
 
 
 def microseconds(ticks: int, timescale: int) -> int:
