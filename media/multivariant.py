@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from media.window import Live, Record, Rendition, Tail, live_start
+from media.window import Live, Record, Rendition, live_start
 
 START_BPS = 2_000_000
 """The variant listed first, with which players begin, is the one nearest to this (Apple's rule 1.32)."""
 KEY_SHARE = 4
-"""Until key frames were seen, a segment's key frame is taken for this part (1/4) of it: more than x264 gives one in 2 s."""
+"""Until key frames were seen, one is taken for a quarter of its segment: more than x264 gives one in 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,16 @@ def live_multivariant(live: Live, *, file: str = "index", iframes: str = "iframe
     Players read this list once, so it waits for every rendition's first part or segment; but no longer than until one
     has two segments.  `file` and `iframes` name the lists in each rendition's folder, without `.m3u8`.
     """
-    ready = [item for item in live.renditions if (tail := live.tail(item.name)) and tail.segments]
-    longest = max((len(tail.segments) for item in ready if (tail := live.tail(item.name))), default=0)
+    ready = [(item, tail) for item in live.renditions if (tail := live.tail(item.name)) and tail.segments]
+    longest = max((len(tail.segments) for _, tail in ready), default=0)
     if not ready or (len(ready) < len(live.renditions) and longest < 2):
         return None
-    recent = live.records[max(0, live_start(live) - live.first_sequence) :]
-    found = {item.name: _measured(live.tail(item.name), recent, item.name) for item in ready}
-    return multivariant(ready, found, file=file, iframes=iframes)
+    recent = live.records[live_start(live) - live.first_sequence :]
+    found = {
+        item.name: Measured(tail.measured_peak_bps, tail.measured_average_bps, measure(recent, item.name).key_peak_bps)
+        for item, tail in ready
+    }
+    return multivariant([item for item, _ in ready], found, file=file, iframes=iframes)
 
 
 def vod_multivariant(renditions: Sequence[Rendition], records: Sequence[Record]) -> MultivariantPlaylist:
@@ -108,12 +111,6 @@ def measure(records: Iterable[Record], name: str) -> Measured:
         average_bps=-(-sum(piece.size_bytes for piece in pieces) * 8_000_000 // max(1, total_us)),
         key_peak_bps=max(-(-piece.key_bytes * 8 * piece.timescale // piece.duration_ticks) for piece in long),
     )
-
-
-def _measured(tail: Tail | None, recent: Sequence[Record], name: str) -> Measured:
-    if tail is None:
-        return NOTHING
-    return Measured(tail.measured_peak_bps, tail.measured_average_bps, measure(recent, name).key_peak_bps)
 
 
 def multivariant(

@@ -134,9 +134,8 @@ def _take(reading: _Reading, name: str, value: str) -> None:
         case "EXT-X-RENDITION-REPORT":
             reading.reports.append(_report(_attributes(value)))
         case "EXT-X-PRELOAD-HINT":
-            attributes = _attributes(value)
-            if attributes.get("TYPE") == "PART":
-                reading.hint_uri = attributes.get("URI", "")
+            hint = _attributes(value)
+            reading.hint_uri = hint.get("URI", "") if hint.get("TYPE") == "PART" else reading.hint_uri
         case _ if name in _OF_ENTRY:
             reading.pending[name] = value
         case _:

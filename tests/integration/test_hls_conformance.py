@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from media.live import LiveWindows
-from media.playlist import parse_media
+from media.playlist_reader import parse_media
 from media.store import MediaStore
 from server.settings import Settings
 from tests.conformance.report import examine, table
