@@ -3,7 +3,7 @@
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from server import chat_ws, health, playback, rtmp_hooks
+from server import chat_ws, health, rtmp_hooks
 from server.accounts import routes as accounts
 from server.admin import routes as admin
 from server.auth import routes as auth
@@ -13,6 +13,7 @@ from server.channels import routes as channels
 from server.errors import HANDLERS
 from server.lifespan import Lifespan, lifespan_for
 from server.middleware import ExchangeMiddleware
+from server.playback.door import PlaybackDoor
 from server.settings import Settings
 
 
@@ -28,10 +29,9 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
             *key_routes.routes,
             *broadcasts.routes,
             *admin.routes,
-            *playback.routes,
             *rtmp_hooks.routes,
         ],
-        middleware=[Middleware(ExchangeMiddleware)],
+        middleware=[Middleware(PlaybackDoor), Middleware(ExchangeMiddleware)],
         exception_handlers=HANDLERS,
         lifespan=lifespan or lifespan_for(settings),
     )

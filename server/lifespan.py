@@ -17,7 +17,7 @@ from server.broadcasts.control import Control, open_control
 from server.chat_ws import Chat, open_chat
 from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
-from server.playback import Playlists
+from server.playback.broadcasts import Broadcasts, open_broadcasts
 from server.ratelimit import RateLimiter
 from server.settings import Settings
 
@@ -35,7 +35,7 @@ class AppState(TypedDict):
     passwords: Passwords
     limits: RateLimiter
     chat: Chat
-    playlists: Playlists
+    broadcasts: Broadcasts
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -77,7 +77,7 @@ def lifespan_for(settings: Settings) -> Lifespan:
                 chat=await stack.enter_async_context(
                     open_chat(db, shards, tokens, join_seconds=settings.chat_join_seconds)
                 ),
-                playlists=Playlists(LiveWindows(redis)),
+                broadcasts=await stack.enter_async_context(open_broadcasts(LiveWindows(redis), settings.redis_url)),
             )
 
     return lifespan

@@ -17,6 +17,7 @@ from chat.wire import FRAME_MAX_BYTES
 from server.app import create_app
 from server.chat_ws import Chat
 from server.db.schema import require_current_at
+from server.playback.broadcasts import Broadcasts
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.settings import Settings
@@ -54,11 +55,14 @@ class DrainingServer(uvicorn.Server):
                     same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain the chat, then do what uvicorn does."""
+        """Send away who waits for a list, drain the chat, then do what uvicorn does."""
         for server in self.servers:
             server.close()
         for listening in sockets or []:
             listening.close()
+        broadcasts: Broadcasts | None = self.lifespan.state.get("broadcasts")
+        if broadcasts is not None:
+            broadcasts.close()
         chat: Chat | None = self.lifespan.state.get("chat")
         if chat is not None:
             await chat.hub.drain(DRAIN_SPREAD_MS, DRAIN_SECONDS)
