@@ -68,9 +68,12 @@ class Broadcast:
 class Broadcasts:
     """All that this process serves; `tick` is a monotonic clock."""
 
-    def __init__(self, windows: LiveWindows, tick: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, windows: LiveWindows, tick: Callable[[], float] = time.monotonic, parked_max: int = PARKED_MAX
+    ) -> None:
         self._windows = windows
         self._tick = tick
+        self._parked_max = parked_max
         self._known: OrderedDict[str, Broadcast] = OrderedDict()
         self._channels: dict[str, Broadcast] = {}
         self._parked = 0
@@ -97,7 +100,7 @@ class Broadcasts:
     def on_wake(self, channel: str) -> None:
         """Something changed, or may have."""
         known = self._channels.get(channel)
-        if known is not None:
+        if known is not None and not self._is_closing:
             known.is_unread = True
             self._read(known)
 
@@ -106,7 +109,7 @@ class Broadcasts:
 
         `late` is the answer then.
         """
-        if self._parked >= PARKED_MAX:
+        if self._parked >= self._parked_max:
             return CROWDED
         if self._is_closing:
             return CLOSING
@@ -136,6 +139,12 @@ class Broadcasts:
             for waiting in known.waiting.values():
                 for future in waiting.futures:
                     _resolve(future, CLOSING)
+
+    async def settle(self) -> None:
+        """Let the reads end that are under way."""
+        reading = [known.reading for known in self._known.values() if known.reading is not None]
+        if reading:
+            await asyncio.wait(reading)
 
     async def look_after(self) -> None:
         """Until cancelled: read what is waited for and not listened to, forget what nobody asks for."""
@@ -222,6 +231,7 @@ async def open_broadcasts(windows: LiveWindows, redis_url: str) -> AsyncIterator
             yield broadcasts
         finally:
             broadcasts.close()
+            await broadcasts.settle()
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
