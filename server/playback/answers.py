@@ -1,6 +1,6 @@
 """Finished HTTP replies as ASGI messages, made once for all who get them.  No clock but the one that is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from server.errors import render_error
@@ -28,6 +28,8 @@ class Answer:
 
     start: "Message"
     body: "Message"
+    again: "Answer | None" = None
+    """The same for all but one of those who get it at once, where the edge shall keep the one."""
 
     @property
     def status(self) -> int:
@@ -77,13 +79,13 @@ def list_answer(body: bytes, lifetime: Lifetime, *, is_gzip: bool) -> Answer:
     headers = [
         (b"content-type", MIME),
         (b"cache-control", b"public, max-age=%d" % lifetime.max_age_seconds),
-        (b"x-accel-expires", lifetime.edge),
         (b"vary", b"Accept-Encoding"),
         *OPEN_TO_ALL,
     ]
     if is_gzip:
         headers.append((b"content-encoding", b"gzip"))
-    return answer_of(200, headers, body)
+    again = answer_of(200, [*headers, (b"x-accel-expires", OLD.edge)], body)
+    return replace(answer_of(200, [*headers, (b"x-accel-expires", lifetime.edge)], body), again=again)
 
 
 def stored_answer(public_id: str, rendition: str, file: str) -> Answer:

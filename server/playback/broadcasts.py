@@ -213,6 +213,7 @@ class Broadcasts:
             if answer is not None:
                 for future in waiting.futures:
                     _resolve(future, answer)
+                    answer = answer.again or answer  # the edge would write a file for each
 
 
 def _resolve(future: "asyncio.Future[Answer]", answer: Answer) -> None:

@@ -25,6 +25,8 @@ from tests.services.waiting import eventually
 from workbench.machine import free_port, give_to_user
 
 PLAYLIST = "#EXTM3U\n" + "#EXTINF:2.000000,\n/media/b/v1/1.m4s\n" * 30
+PRIVATE = "p0123456789abcdef01"
+GOOD, BAD = "good-capability-of-a-broadcast", "bad-capability-of-a-broadcast"
 
 
 class Echo:
@@ -32,9 +34,14 @@ class Echo:
 
     def __init__(self) -> None:
         self.playlists = 0
+        self.asked: list[str] = []
+        self.capabilities = 0
         self.app = Starlette(
             routes=[
                 Route("/live/{path:path}", self.playlist),
+                Route("/vod/{path:path}", self.playlist),
+                Route("/internal/capability/{public_id}/{capability}", self.capability),
+                Route("/media/{object:path}", self.part),
                 WebSocketRoute("/ws", self.socket),
                 Route("/{path:path}", self.exchange, methods=["GET", "POST"]),
             ]
@@ -44,11 +51,30 @@ class Echo:
         body = await request.body()
         return JSONResponse({"path": request.url.path, "headers": dict(request.headers), "body_bytes": len(body)}, 404)
 
+    async def capability(self, request: Request) -> Response:
+        self.capabilities += 1
+        is_good = (request.path_params["public_id"], request.path_params["capability"]) == (PRIVATE, GOOD)
+        return Response(status_code=204 if is_good else 403, headers={"Cache-Control": "no-store"})
+
+    async def part(self, request: Request) -> Response:
+        """A part that came while it was waited for."""
+        name = request.path_params["object"]
+        if "-p9" in name:
+            return Response(headers={"X-Accel-Redirect": f"/stored/{name.replace('-p9.m4s', '-0.m4s')}"})
+        return await self.exchange(request)
+
     async def playlist(self, request: Request) -> Response:
         self.playlists += 1
+        self.asked.append(f"{request.url.path}?{request.url.query}")
         if "missing" in request.url.path:
             return JSONResponse({}, 404, {"Cache-Control": "no-store"})
-        return Response(PLAYLIST, headers={"Cache-Control": "max-age=1"}, media_type="application/vnd.apple.mpegurl")
+        headers = {"Cache-Control": "max-age=1", "X-Accel-Expires": "12", "Vary": "Accept-Encoding"}
+        if "packed" in request.url.path:
+            body = gzip.compress(PLAYLIST.encode())
+            return Response(
+                body, headers={**headers, "Content-Encoding": "gzip"}, media_type="application/vnd.apple.mpegurl"
+            )
+        return Response(PLAYLIST, headers=headers, media_type="application/vnd.apple.mpegurl")
 
     async def socket(self, socket: WebSocket) -> None:
         await socket.accept()
@@ -89,6 +115,8 @@ def folder() -> Iterator[Path]:
         "media/abc/v1/7-1.m4s#1": b"half a segm",
         "media/abc/thumbnail.jpg": b"picture",
         "secret.mp4": b"not for the world",
+        f"media/{PRIVATE}/v1/7-0.m4s": b"private segment",
+        f"media/{PRIVATE}/thumbnail.jpg": b"private picture",
     }
     for name, content in files.items():
         path = folder / name
@@ -179,6 +207,10 @@ async def test_thumbnails_are_kept_shortly(edge: httpx.AsyncClient) -> None:
         "/media/abc/v1/missing.m4s",
         "/media/" + "a" * 4096 + ".m4s",
         "/media/" + "a/" * 2048,
+        "/stored/abc/v1/7-0.m4s",
+        "/stored/../secret.mp4",
+        f"/private/{GOOD}/media/../../secret.mp4",
+        f"/private/{GOOD}/media/{PRIVATE}/%2e%2e/%2e%2e/secret.mp4",
     ],
 )
 async def test_no_address_leads_out_of_the_store(edge: httpx.AsyncClient, path: str) -> None:
@@ -205,8 +237,127 @@ async def test_playlists_are_compressed_and_cached_once_for_all_queries(edge: ht
     ]
     assert {reply.text for reply in replies} == {PLAYLIST}
     assert {reply.headers.get("Content-Encoding") for reply in replies} == {"gzip", None}
-    assert echo.playlists <= 3  # a second may have passed
+    assert echo.playlists == 1
     assert len({reply.headers["X-Request-Id"] for reply in replies}) == 20
+
+
+@pytest.mark.parametrize("path", ["/live/packed/v1/index.m3u8", "/vod/packed/v1/index.m3u8"])
+async def test_compressed_lists_pass_as_they_are(edge: httpx.AsyncClient, path: str) -> None:
+    """What the web process compressed is kept once for all, and unpacked for who can't read it; no Vary is doubled."""
+    for coding in ("gzip", "identity", "br", "gzip, deflate"):
+        reply = await edge.get(path, headers={"Accept-Encoding": coding})
+        assert reply.text == PLAYLIST
+        assert reply.headers.get("Content-Encoding") == ("gzip" if "gzip" in coding else None)
+        assert reply.headers.get_list("Vary") == ["Accept-Encoding"]
+    assert reply.headers["X-Cache"] == "HIT"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "_HLS_msn=7",
+        "_HLS_msn=7&_HLS_part=2",
+        "_HLS_msn=7&_HLS_part=2&_HLS_skip=YES",
+        "_HLS_skip=v2",
+        "_HLS_msn=7&_HLS_skip=YES",
+    ],
+)
+async def test_directives_have_replies_of_their_own(edge: httpx.AsyncClient, echo: Echo, query: str) -> None:
+    """Each well-formed question is asked of the web process once, as it stands, and kept."""
+    echo.asked.clear()
+    replies = [await edge.get(f"/live/directed/v1/index.m3u8?{query}") for _ in range(3)]
+    assert [reply.headers["X-Cache"] for reply in replies] == ["MISS", "HIT", "HIT"]
+    assert echo.asked == [f"/live/directed/v1/index.m3u8?{query}"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "_HLS_msn=-7",
+        "_HLS_msn=7&_HLS_msn=8",
+        "_HLS_part=2&_HLS_msn=7",
+        "_HLS_part=2",
+        "_HLS_msn=99999999999",
+        "_HLS_msn=seven",
+        "_HLS_skip=maybe",
+        "n=1&_HLS_msn=7",
+        "_HLS_msn=7&n=1",
+        "_HLS_msn=7;_HLS_part=1",
+    ],
+)
+async def test_strange_directives_are_never_kept(edge: httpx.AsyncClient, echo: Echo, query: str) -> None:
+    """Whatever isn't in the one form goes to the web process each time, and is not answered with another's reply."""
+    echo.asked.clear()
+    for _ in range(2):
+        reply = await edge.get(f"/live/directed/v1/index.m3u8?{query}")
+        assert reply.headers["X-Cache"] == "BYPASS"
+    assert echo.asked == [f"/live/directed/v1/index.m3u8?{query}"] * 2
+
+
+async def test_a_part_that_was_waited_for_is_sent_from_the_folder(edge: httpx.AsyncClient) -> None:
+    """The web process names the file; it comes with a segment's headers. Nobody else reaches that address."""
+    reply = await edge.get("/media/abc/v1/7-p9.m4s")
+    assert (reply.status_code, reply.content) == (200, b"segment")
+    assert reply.headers["Content-Type"] == "video/iso.segment"
+    assert "immutable" in reply.headers["Cache-Control"]
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    assert "X-Accel-Redirect" not in reply.headers
+    assert (await edge.get("/media/none/v1/7-p9.m4s")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/live/{PRIVATE}/index.m3u8",
+        f"/live/{PRIVATE}/v1/index.m3u8?_HLS_msn=3",
+        f"/vod/{PRIVATE}/v1/index.m3u8",
+        f"/media/{PRIVATE}/v1/7-0.m4s",
+        f"/media/{PRIVATE}/v1/7-p9.m4s",
+        f"/media/{PRIVATE}/thumbnail.jpg",
+        f"/media/%70{PRIVATE[1:]}/v1/7-0.m4s",
+        f"//live//{PRIVATE}/index.m3u8",
+        f"/private/{BAD}/live/{PRIVATE}/index.m3u8",
+        f"/private/{BAD}/media/{PRIVATE}/v1/7-0.m4s",
+        f"/private/{BAD}/media/{PRIVATE}/v1/7-p9.m4s",
+        f"/private/{GOOD}/live/{PRIVATE[:-1]}2/index.m3u8",
+        f"/private/{GOOD}/media/{PRIVATE[:-1]}2/v1/7-0.m4s",
+        f"/private/{GOOD}/live/abc/index.m3u8",
+        f"/private/{GOOD}/media/abc/v1/7-0.m4s",
+        f"/private/x/live/{PRIVATE}/index.m3u8",
+        f"/private//live/{PRIVATE}/index.m3u8",
+        "/private/",
+    ],
+)
+async def test_what_is_private_is_not_there_without_its_capability(edge: httpx.AsyncClient, path: str) -> None:
+    """Without the capability, or with another broadcast's: a 404 like any other, which nobody keeps."""
+    reply = await edge.get(path)
+    assert reply.status_code == 404
+    assert "private" not in reply.text
+    assert "immutable" not in reply.headers.get("Cache-Control", "")
+
+
+async def test_a_capability_opens_lists_and_media(edge: httpx.AsyncClient, echo: Echo, folder: Path) -> None:
+    """Lists without the prefix, files from the folder, parts from the web process; asked once in 5 s, never logged."""
+    prefix = f"/private/{GOOD}"
+    echo.asked.clear()
+    echo.capabilities = 0
+    for path in ("live", "vod"):
+        reply = await edge.get(f"{prefix}/{path}/{PRIVATE}/v1/index.m3u8?_HLS_msn=3")
+        assert reply.text == PLAYLIST
+    assert echo.asked == [f"/{path}/{PRIVATE}/v1/index.m3u8?_HLS_msn=3" for path in ("live", "vod")]
+    reply = await edge.get(f"{prefix}/media/{PRIVATE}/v1/7-0.m4s")
+    assert (reply.content, reply.headers["Content-Type"]) == (b"private segment", "video/iso.segment")
+    assert (await edge.get(f"{prefix}/media/{PRIVATE}/thumbnail.jpg")).content == b"private picture"
+    assert (await edge.get(f"{prefix}/media/{PRIVATE}/v1/7-p9.m4s")).content == b"private segment"
+    missing = await edge.get(f"{prefix}/media/{PRIVATE}/v1/7-p8.m4s")
+    assert (missing.status_code, missing.json()["path"]) == (404, f"/media/{PRIVATE}/v1/7-p8.m4s")
+    assert echo.capabilities <= 2  # 5 s may have passed
+
+    async def log_with_the_line() -> str | None:
+        log = (folder / "edge/log").read_text()
+        return log if "/private/*" in log else None
+
+    assert GOOD not in await eventually(log_with_the_line, "the line of the refused exchange")
 
 
 async def test_compression_is_real(edge: httpx.AsyncClient) -> None:
@@ -306,5 +457,4 @@ async def test_tls_is_served_with_http2(folder: Path, echo: Echo, certificate: t
             context.set_alpn_protocols(["h2"])
             _, writer = await asyncio.open_connection("127.0.0.1", int(address.rsplit(":", 1)[1]), ssl=context)
             assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
-            writer.close()
-            await writer.wait_closed()
+            writer.transport.abort()  # the settings of HTTP/2 are on their way
