@@ -7,16 +7,11 @@ from urllib.parse import urljoin
 
 import httpx
 
-from media.playlist import (
-    MediaPlaylist,
-    MultivariantPlaylist,
-    PlaylistError,
-    Sound,
-    Variant,
-    parse_media,
-    parse_multivariant,
-)
+from media.multivariant import MultivariantPlaylist, Sound, Variant
+from media.playlist import MediaPlaylist
+from media.playlist_reader import PlaylistError, parse_media, parse_multivariant
 from tests.conformance.boxes import InitFacts, SegmentFacts, read_init, read_segment
+from tests.conformance.reloader import Waits, ask_after_end, wait_on
 
 READERS = 8
 READS = 25
@@ -97,6 +92,17 @@ class Track:
 
 
 @dataclass(slots=True)
+class KeyList:
+    """A list of I-frames, and what its last entries really hold."""
+
+    url: str
+    reply: Reply
+    playlist: MediaPlaylist | None = None
+    frames: list[tuple[int, SegmentFacts | None]] = field(default_factory=list)
+    """Status and content of the byte ranges."""
+
+
+@dataclass(slots=True)
 class Observation:
     """All that was seen."""
 
@@ -112,19 +118,27 @@ class Observation:
     missing_segment: Reply | None = None
     repeated: bool = True
     """Was a segment the same when it was read again?"""
+    waits: list[Waits] = field(default_factory=list)
+    """What low latency the first list with a picture has, and the first with sound."""
+    key_lists: list[KeyList] = field(default_factory=list)
+
+    @property
+    def is_multivariant(self) -> bool:
+        """Was it a choice of lists, and not a single one?"""
+        return "#EXT-X-STREAM-INF" in self.multivariant.text
 
 
 async def follow(url: str, seconds: float) -> Observation:
-    """Watch every list behind a multivariant playlist and download what they list.
+    """Watch every list behind a multivariant playlist, or a single list, and download what they list.
 
     Raises:
         PlaylistError: the multivariant playlist can't be read at all.
     """
-    async with httpx.AsyncClient(timeout=10, follow_redirects=False, limits=httpx.Limits(max_connections=16)) as client:
+    async with httpx.AsyncClient(timeout=10, follow_redirects=False, limits=httpx.Limits(max_connections=64)) as client:
         multivariant = await _get(client, url)
         if multivariant.status != 200:
             raise PlaylistError(f"{url} answered {multivariant.status}")
-        playlist = parse_multivariant(multivariant.text)
+        playlist = _choice(url, multivariant)
         declared: dict[str, Variant | Sound] = {urljoin(url, sound.uri): sound for sound in playlist.sounds}
         declared.update({urljoin(url, variant.uri): variant for variant in playlist.variants})
         tracks = [Track(address, claim) for address, claim in declared.items()]
@@ -133,11 +147,69 @@ async def follow(url: str, seconds: float) -> Observation:
         async with asyncio.TaskGroup() as group:
             for track in tracks:
                 group.create_task(_follow_track(client, track, until))
+            waiting = [group.create_task(_wait_on(client, track, tracks)) for track in _leading(tracks)]
+            key_lists = group.create_task(_key_lists(client, observation))
+        observation.waits = [task.result() for task in waiting]
+        observation.key_lists = key_lists.result()
         async with asyncio.TaskGroup() as group:
             for _ in range(READERS):
                 group.create_task(_read_hard(client, tracks[0].url, observation.torn))
         await _look_back(client, observation)
+        for waits, track in zip(observation.waits, _leading(tracks), strict=True):
+            waits.segments = _bodies(track)
+            if waits.reloads and track.seen and track.last.is_ended:
+                await ask_after_end(client, waits)
     return observation
+
+
+def _choice(url: str, reply: Reply) -> MultivariantPlaylist:
+    """What can be played: the address of a media playlist is a choice of one."""
+    if "#EXT-X-TARGETDURATION" not in reply.text:
+        return parse_multivariant(reply.text)
+    return MultivariantPlaylist((Variant(url, 0, 0, ()),), is_independent=False)
+
+
+def _leading(tracks: list[Track]) -> list[Track]:
+    """The first list with a picture and the first with sound alone, as they are declared."""
+    sounds = [track for track in tracks if isinstance(track.declared, Sound) or not track.declared.resolution]
+    pictures = [track for track in tracks if track not in sounds]
+    return [*pictures[:1], *sounds[:1]]
+
+
+async def _wait_on(client: httpx.AsyncClient, track: Track, tracks: list[Track]) -> Waits:
+    others = [other.url for other in tracks if other is not track]
+    is_video = isinstance(track.declared, Variant) and track.declared.resolution is not None
+    return await wait_on(client, track.url, others, is_video=is_video)
+
+
+def _bodies(track: Track) -> dict[str, bytes]:
+    numbered = {
+        playlist.media_sequence + place: entry.uri
+        for _, playlist in track.seen
+        for place, entry in enumerate(playlist.entries)
+    }
+    return {numbered[number]: file.reply.body for number, file in track.files.items() if number in numbered}
+
+
+async def _key_lists(client: httpx.AsyncClient, observation: Observation) -> list[KeyList]:
+    found: list[KeyList] = []
+    for claim in observation.playlist.key_frames:
+        url = urljoin(observation.url, claim.uri)
+        key_list = KeyList(url, await _get(client, url))
+        found.append(key_list)
+        if key_list.reply.status != 200:
+            continue
+        key_list.playlist = parse_media(key_list.reply.text)
+        listed = [entry for entry in key_list.playlist.entries if not entry.is_gap]
+        for entry in listed[-3:]:
+            init = await _get(client, urljoin(url, entry.map_uri or ""))
+            length, offset = entry.byte_range or (1, 0)
+            headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
+            reply = await client.get(urljoin(url, entry.uri), headers=headers)
+            is_read = reply.status_code == 206 and init.status == 200
+            facts = read_segment(reply.content, read_init(init.body)) if is_read else None
+            key_list.frames.append((reply.status_code, facts))
+    return found
 
 
 async def _get(client: httpx.AsyncClient, url: str) -> Reply:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from tests.conformance import delivery, lists, variants
+from tests.conformance import delivery, lists, low_latency, variants
 from tests.conformance.follower import Observation, follow
 from tests.conformance.verdict import Check, Verdict
 
-CHECKS: tuple[Check, ...] = (*lists.CHECKS, *variants.CHECKS, *delivery.CHECKS)
+CHECKS: tuple[Check, ...] = (*lists.CHECKS, *variants.CHECKS, *low_latency.CHECKS, *delivery.CHECKS)
 
 
 async def examine(url: str, seconds: float) -> tuple[Observation, list[Verdict]]:
@@ -18,3 +18,9 @@ async def examine(url: str, seconds: float) -> tuple[Observation, list[Verdict]]
 def table(verdicts: Sequence[Verdict]) -> str:
     """One line a point."""
     return "\n".join(f"{item.point:>3}  {item.status:<9}  {item.name:<26}  {item.reason}" for item in verdicts)
+
+
+def score(verdicts: Sequence[Verdict]) -> str:
+    """How many of all points are kept, or broken for reasons that are argued."""
+    passed, argued = (sum(item.status == status for item in verdicts) for status in ("PASS", "DEVIATION"))
+    return f"{passed + argued} of {len(verdicts)}: {passed} kept, {argued} argued deviations"

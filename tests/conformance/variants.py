@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 from urllib.parse import urljoin
 
-from media.playlist import Variant
+from media.multivariant import Variant
 from tests.conformance.follower import Observation, Track
 from tests.conformance.verdict import Verdict, judged
 
@@ -13,7 +13,7 @@ START_BPS = 2_000_000
 
 def attributes(seen: Observation) -> Verdict:
     """CODECS, RESOLUTION and FRAME-RATE equal what is really sent; both bandwidths are told."""
-    faults: list[str] = []
+    faults = [] if seen.is_multivariant else ["no multivariant playlist"]
     for variant, track in _variants(seen):
         if track.init is None:
             faults.append(f"{variant.uri}: no init section could be read")
@@ -40,7 +40,7 @@ def attributes(seen: Observation) -> Verdict:
 
 def bandwidths(seen: Observation) -> Verdict:
     """Live: the average below 110 % of AVERAGE-BANDWIDTH, the peak below 125 % of BANDWIDTH, sound included."""
-    faults: list[str] = []
+    faults = [] if seen.is_multivariant else ["no multivariant playlist"]
     told: list[str] = []
     for variant, track in _variants(seen):
         sounds = _sounds(seen, variant)
@@ -55,8 +55,8 @@ def bandwidths(seen: Observation) -> Verdict:
 
 
 def ladder(seen: Observation) -> Verdict:
-    """Several bitrates of one shape, the sensible one first, sound apart with its language."""
-    faults: list[str] = []
+    """Several bitrates of one shape, the sensible one first, sound apart with its language, I-frames."""
+    faults = [] if seen.is_multivariant else ["no multivariant playlist"]
     videos = [variant for variant, track in _variants(seen) if track.is_video]
     if len(videos) > 1:
         nearest = min(videos, key=lambda variant: abs(variant.bandwidth_bps - START_BPS))
@@ -74,11 +74,28 @@ def ladder(seen: Observation) -> Verdict:
     deviations = []
     if len(videos) == 1:
         deviations.append("A-9.9 (M): one bitrate, for the source or the machine allows no more")
-    if videos and "#EXT-X-I-FRAME-STREAM-INF" not in seen.multivariant.text:
-        deviations.append("A-6.1 (M): no I-frame playlists on live")
+    faults += _key_faults(seen, videos)
     if videos and len(videos) < len(seen.playlist.variants):
         deviations.append("A-9.20 (M on tvOS): an audio-only variant in the same list")
     return judged(16, "the ladder", faults, deviations=deviations)
+
+
+def _key_faults(seen: Observation, videos: list[Variant]) -> list[str]:
+    """A-6.1: a list of I-frames for the pictures, each range one that begins with an IDR picture."""
+    if videos and not seen.key_lists:
+        return ["no I-frame playlists"]
+    faults: list[str] = []
+    for key_list in seen.key_lists:
+        if key_list.playlist is None or not key_list.playlist.is_iframes_only:
+            faults.append(f"{key_list.url}: no list of I-frames ({key_list.reply.status})")
+        elif not key_list.frames:
+            faults.append(f"{key_list.url}: no I-frame")
+        faults += [
+            f"{key_list.url}: a range answered {status}, no IDR picture in it"
+            for status, facts in key_list.frames
+            if facts is None or not facts.samples or not facts.samples[0].is_idr
+        ]
+    return faults
 
 
 def aligned(seen: Observation) -> Verdict:

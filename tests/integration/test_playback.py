@@ -20,7 +20,7 @@ from media.playlist_reader import parse_media, parse_multivariant, reassemble
 from media.window import Live, Master
 from server.app import create_app
 from server.playback.answers import CROWDED, NO_SEGMENT, Answer
-from server.playback.broadcasts import BROADCASTS_MAX, FRESH_SECONDS, READS, Broadcasts, open_broadcasts
+from server.playback.broadcasts import BROADCASTS_MAX, FRESH_SECONDS, PARKED, READS, Broadcasts, open_broadcasts
 from server.playback.lists import RENDERS, Lists
 from server.settings import Settings
 from tests.services.lives import GENERATION, changed_tail, live_of, with_tail
@@ -94,9 +94,7 @@ async def waits(task: "asyncio.Task[Any]", broadcasts: Callable[[], float], coun
 
 
 def parked() -> float:
-    from server.playback.broadcasts import PARKED  # noqa: PLC0415
-
-    return PARKED._value.get()
+    return float(PARKED._value.get())
 
 
 async def test_a_live_broadcast_has_its_lists(web: httpx.AsyncClient, writer: Writer) -> None:
