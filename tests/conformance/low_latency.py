@@ -140,8 +140,10 @@ def _hints(waits: Waits) -> _Fault:
     if not any(hinted.first_byte_seconds > AT_ONCE_SECONDS / 5 for hinted in waits.hints):
         yield "no hinted part was waited for"
     unknown = waits.unknown_part
-    if unknown is None or unknown.status != 404 or unknown.seconds > AT_ONCE_SECONDS:
-        yield f"an unknown part answered {unknown and unknown.status} in {unknown and unknown.seconds:.2f} s"
+    if unknown is None:
+        yield "no unknown part was asked for"
+    elif unknown.status != 404 or unknown.seconds > AT_ONCE_SECONDS:
+        yield f"an unknown part answered {unknown.status} in {unknown.seconds:.2f} s"
 
 
 def _whole_of_parts(waits: Waits) -> _Fault:
