@@ -139,7 +139,10 @@ def _hints(waits: Waits) -> _Fault:
             yield f"a hinted part trickled for {hinted.seconds - hinted.first_byte_seconds:.2f} s"
     if not any(hinted.first_byte_seconds > AT_ONCE_SECONDS / 5 for hinted in waits.hints):
         yield "no hinted part was waited for"
-    unknown = waits.unknown_part
+    yield from _unknown_part(waits.unknown_part)
+
+
+def _unknown_part(unknown: Asked | None) -> _Fault:
     if unknown is None:
         yield "no unknown part was asked for"
     elif unknown.status != 404 or unknown.seconds > AT_ONCE_SECONDS:
