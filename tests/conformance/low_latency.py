@@ -231,16 +231,23 @@ def _deltas(waits: Waits) -> _Fault:
     if before is None or not waits.deltas:
         yield "no delta was asked for"
         return
-    skips = 0
+    skips, could_skip = 0, False
     for delta, whole in waits.deltas:
         yield from (*_status(delta, 200), *_status(whole, 200))
         if delta.playlist is None or whole.playlist is None or whole.playlist.is_ended:
             continue
         yield from _delta(before, delta, delta.playlist, whole.playlist)
         skips += delta.playlist.skipped_segments > 0
+        could_skip = could_skip or _could_skip(whole.playlist)
         before = whole.playlist
-    if not skips:
+    if could_skip and not skips:
         yield "nothing was ever skipped"
+
+
+def _could_skip(whole: MediaPlaylist) -> bool:
+    """Is the list longer than what a delta must keep?  That of a young broadcast is not."""
+    boundary_us = whole.control.can_skip_until_us if whole.control else 0
+    return 0 < boundary_us <= sum(entry.duration_us for entry in whole.entries[1:])
 
 
 def _delta(before: MediaPlaylist, asked: Asked, delta: MediaPlaylist, whole: MediaPlaylist) -> _Fault:
