@@ -133,7 +133,7 @@ class LiveWindows:
             return None
         fresh = _live(dict(zip(flat[::2], flat[1::2], strict=True)))
         records = [_record_decoder.decode(text) for text in texts]
-        if known and known.records and records[:1] == [known.records[-1]]:
+        if known and known.first_sequence <= fresh.first_sequence and records[:1] == list(known.records[-1:]) != []:
             records = [*known.records[fresh.first_sequence - known.first_sequence : -1], *records]
         elif start > fresh.first_sequence:  # what we knew is not what stands there
             return await self.read(public_id)

@@ -73,7 +73,7 @@ def test_names_follow_from_numbers() -> None:
     """What decision 007 says of files; a segment knows its own."""
     assert (init_name(7, 2), segment_name(7, 12), part_name(7, 30)) == ("7-2-init.mp4", "7-12.m4s", "7-p30.m4s")
     segment = segment_of(record(4), "v1")
-    assert (segment.name, segment.init, segment.duration) == ("7-4.m4s", "7-1-init.mp4", 2)
+    assert (segment.name, segment.init, float(segment.duration)) == ("7-4.m4s", "7-1-init.mp4", 2)
 
 
 def test_the_live_list_has_thirty_seconds() -> None:

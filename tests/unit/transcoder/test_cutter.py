@@ -52,7 +52,7 @@ def samples_of(data: bytes, init: Init) -> list[list[Sample]]:
     """Fragments read back with an initialization section of our own."""
     reader = FragmentReader()
     reader._init = init
-    return [piece.samples for piece in reader.feed(data) if isinstance(piece, Fragment)]
+    return [list(piece.samples) for piece in reader.feed(data) if isinstance(piece, Fragment)]
 
 
 @dataclass
@@ -105,7 +105,8 @@ def test_parts_leave_without_waiting_for_the_next_frame() -> None:
     assert (part.rendition, part.duration_ticks, part.is_independent) == ("v1", 30_000, True)
     (part,) = made.take("v1", video(10, 10))
     assert isinstance(part, PartCut)
-    assert (part.is_independent, part.key_bytes, part.start_seconds) == (False, 0, pytest.approx(START + 1 / 3))
+    assert (part.is_independent, part.key_bytes) == (False, 0)
+    assert part.start_seconds == pytest.approx(START + 1 / 3)
 
 
 def test_sound_leaves_once_the_picture_has_passed_it() -> None:
