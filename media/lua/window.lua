@@ -1,7 +1,7 @@
 -- Write a broadcast's tails, its master and new records of its spine, all or nothing.
 -- KEYS: 1 window (hash)  2 wake (shard channel)  3 spine (list, one JSON record a segment)
--- ARGV: 1 generation  2 life ms  3 records to keep  4 the spine must reach this sequence number when no records come
---       5 number of fields  6… field, value, …  then records in order: sequence, JSON
+-- ARGV: 1 generation  2 life ms  3 records to keep  4 least next sequence  5 number of fields  6… field, value, …
+--       then records in order: sequence, JSON.  4: what the spine must reach when no records come.
 -- Returns 'written' | 'stale' (another worker has claimed since) | 'ended' | 'hole' (records before these are missing)
 -- A writer ahead of the hash remembers what Redis lost: it writes, and its generation stands again.
 if redis.call('HEXISTS', KEYS[1], 'ended') == 1 then
