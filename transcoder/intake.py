@@ -10,6 +10,7 @@ may write.
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 from media.jobs import FIELD, JOBS_GROUP, JOBS_STREAM, WORKERS_KEY, WORKERS_MS, LiveJob, decode_job
 from transcoder.figures import jobs_total, running_jobs
 from transcoder.lease import Leases
-from transcoder.placement import Capacity, patience_seconds
+from transcoder.placement import LOOK_SECONDS, STEP_SECONDS, Capacity, Trust, patience_seconds
 from transcoder.session import Bench, Ending, Session
 from transcoder.workers import Workers
 
@@ -32,8 +33,6 @@ HEARTBEAT_SECONDS = 1.0
 POLL_MS = 500
 ABANDONED_PATIENCE = 2
 """Times the patience with a new job: everybody looks for abandoned ones each half second only."""
-PATIENCE_STEP_SECONDS = 0.1
-"""How often a patient worker looks whether it has become the one with the most room."""
 MAX_DELIVERIES = 20
 """Heartbeats don't count, only claims: so many workers have died with this job, or failed at it."""
 LEASE_TRIES = 20
@@ -57,6 +56,7 @@ class Intake:
         self._worker = worker
         self._leases = Leases(bench.redis)
         self._workers = Workers(bench.redis)
+        self._trust = Trust()
         self._running: dict[bytes, asyncio.Task[None]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -104,21 +104,33 @@ class Intake:
                 await self._take(entry_id, fields)
 
     async def _advertise(self) -> tuple[Capacity, list[Capacity]]:
-        """What this worker can carry now, and what all say."""
+        """What this worker can carry now, and what all say that it trusts."""
         own = self._bench.pool.capacity(self._worker)
-        return own, await self._workers.advertise(own)
+        return own, self._trust.trusted(await self._workers.advertise(own), time.monotonic())
 
     async def _is_left_over(self, patience: float) -> bool:
         """Wait for a new job without claiming it, then as long as others should have it; is it for us?"""
-        groups = await self._redis.xinfo_groups(JOBS_STREAM)
-        last = next((group["last-delivered-id"] for group in groups if group["name"] == JOBS_GROUP.encode()), b"0")
+        last = await self._last_delivered()
         if not _entries(await self._redis.xread({JOBS_STREAM: last}, count=1, block=POLL_MS)):
             return False
         waited = 0.0
-        while waited < (patience := min(patience, patience_seconds(*await self._advertise()))):
-            await asyncio.sleep(min(PATIENCE_STEP_SECONDS, patience - waited))
-            waited += PATIENCE_STEP_SECONDS
-        return True
+        while True:
+            own, others = await self._advertise()
+            patience = min(patience, patience_seconds(own, others))
+            if waited >= patience:
+                return True
+            await asyncio.sleep(STEP_SECONDS - LOOK_SECONDS)
+            waited += STEP_SECONDS
+            if await self._last_delivered() != last:
+                return False  # somebody has it
+            self._trust.doubt(others, waited, time.monotonic())
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _last_delivered(self) -> bytes:
+        groups = await self._redis.xinfo_groups(JOBS_STREAM)
+        return next(
+            (bytes(group["last-delivered-id"]) for group in groups if group["name"] == JOBS_GROUP.encode()), b"0"
+        )
 
     async def _is_worn_out(self, entry_id: bytes) -> bool:
         """Settle an entry that worker after worker gave up: it is the job's fault, not theirs."""

@@ -11,7 +11,9 @@ from transcoder.placement import (
     MOST_CORES,
     MOST_JOBS,
     STEP_SECONDS,
+    DOUBT_SECONDS,
     Capacity,
+    Trust,
     patience_seconds,
 )
 
@@ -39,7 +41,7 @@ def test_the_one_with_the_most_room_is_first() -> None:
 
 
 def test_room_is_measured_against_ones_own_size() -> None:
-    """A tenth of a large machine is no clear difference."""
+    """A tenth of a large room is no clear difference."""
     assert patience_seconds(worker("a", 30.0, 32.0), [worker("b", 32.0, 32.0)]) == 0
     assert patience_seconds(worker("a", 28.0, 32.0), [worker("b", 32.0, 32.0)]) == STEP_SECONDS
 
@@ -82,3 +84,18 @@ def test_no_list_holds_a_job_up_for_long(own: Capacity, others: list[Capacity]) 
     """Whatever anybody says: a second at most."""
     assert 0 <= patience_seconds(own, others) <= LONGEST_SECONDS + FULL_SECONDS
     assert patience_seconds(own, []) == 0
+
+
+def test_who_leaves_a_job_standing_is_not_waited_for() -> None:
+    """After its turn is over, for a while; those whose turn comes later, and liars, are as before."""
+    sleeper, honest, third = worker("sleeper", 900.0, 1000.0), worker("honest", 2.0), worker("third", 1.0)
+    others = [sleeper, honest, third, Capacity("liar", -1.0, -1.0, 0)]
+    trust = Trust()
+    assert trust.trusted(others, 0.0) == others
+    trust.doubt(others, STEP_SECONDS / 2, 0.0)
+    assert trust.trusted(others, 0.0) == others
+    trust.doubt(others, STEP_SECONDS, 0.0)
+    assert trust.trusted(others, 1.0) == others[1:]
+    assert patience_seconds(honest, trust.trusted(others, 1.0)) == 0
+    assert patience_seconds(third, trust.trusted(others, 1.0)) == STEP_SECONDS
+    assert trust.trusted(others, DOUBT_SECONDS) == others
