@@ -62,7 +62,7 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], part_target
     if plan.video:
         argv += ["-filter_complex", _graph(plan, encoded)]
     for rung in plan.video:
-        argv += _COPIED if rung.is_copied else _encoded(rung, plan)
+        argv += _COPIED if rung.is_copied else _encoded(rung, plan, _keys(plan, encoded, rung))
         argv += [*mp4(part_frames(part_target_us, rung.fps), rung.fps), f"pipe:{descriptors[rung.name]}"]
     argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{plan.audio_kbps}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
     argv += ["-af", "aresample=async=1000:first_pts=0", *sound_mp4(), f"pipe:{descriptors[AUDIO]}"]
@@ -73,24 +73,44 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], part_target
 
 
 def _graph(plan: Plan, encoded: list[Rung]) -> str:
-    branches = "".join(f"[s{place}]" for place in range(len(encoded) + 1))
-    chains = [f"[0:v:0]split={len(encoded) + 1}{branches}"]
+    """Thumbnails come from the source's frames; the rungs from frames at a steady pace, unless the top is copied."""
+    chains = ["[0:v:0]split=2[all][still]" if encoded else "[0:v:0]null[still]"]
+    if encoded:
+        branches = "".join(f"[s{place}]" for place in range(len(encoded)))
+        pace = "" if plan.follows_source_keys else f"fps={_rate(_pace(encoded))},"
+        chains.append(f"[all]{pace}split={len(encoded)}{branches}")
     for place, rung in enumerate(encoded):
         scale = f"scale={rung.width}:{rung.height}:flags=bilinear"
-        chains.append(f"[s{place}]{_paced(plan, rung)}{scale},setsar=1,{uploads(rung.encoder)}[{rung.name}]")
+        chains.append(f"[s{place}]{_thinned(plan, encoded, rung)}{scale},setsar=1,{uploads(rung.encoder)}[{rung.name}]")
     spaced = f"isnan(prev_selected_t)+gte(t-prev_selected_t,{THUMBNAIL_SECONDS})"
     shrunk = f"scale='min({THUMBNAIL_WIDTH_PX},iw)':-2:flags=bilinear:out_range=full,format=yuvj420p"
-    chains.append(f"[s{len(encoded)}]select='key*({spaced})',{shrunk}[{THUMBNAIL}]")
+    chains.append(f"[still]select='key*({spaced})',{shrunk}[{THUMBNAIL}]")
     return ";".join(chains)
 
 
-def _paced(plan: Plan, rung: Rung) -> str:
-    """A steady rate; beside a copied rung the source's own times, so that key frames are equal to the tick."""
+def _pace(encoded: list[Rung]) -> float:
+    return max(rung.fps for rung in encoded)
+
+
+def _is_halved(encoded: list[Rung], rung: Rung) -> bool:
+    return rung.fps < _pace(encoded) * 0.75
+
+
+def _thinned(plan: Plan, encoded: list[Rung], rung: Rung) -> str:
+    """Every other frame where the rate is halved; beside a copied rung never without the source's key frames."""
     if not plan.follows_source_keys:
-        return f"fps={_rate(rung.fps)},"
+        return "framestep=2," if _is_halved(encoded, rung) else ""
     if rung.fps > plan.video[0].fps * 0.75:
         return ""
     return f"select='isnan(prev_selected_t)+key+gte(t-prev_selected_t,{0.75 / rung.fps:.4f})',"
+
+
+def _keys(plan: Plan, encoded: list[Rung], rung: Rung) -> str:
+    """Where key frames are forced: on frames that every rung has, so that they are equal to the tick."""
+    if plan.follows_source_keys:
+        return "source"
+    is_shared = any(_is_halved(encoded, other) for other in encoded) and not _is_halved(encoded, rung)
+    return f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})" + ("*eq(mod(n,2),0)" if is_shared else "")
 
 
 def _rate(fps: float) -> str:
@@ -103,9 +123,9 @@ def _rate(fps: float) -> str:
     return f"{fps:.3f}"
 
 
-def _encoded(rung: Rung, plan: Plan) -> list[str]:
-    keys = "source" if plan.follows_source_keys else f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
-    clock = ["-enc_time_base", "1:1000"] if plan.follows_source_keys else []  # FLV's; a guessed rate's would drift
+def _encoded(rung: Rung, plan: Plan, keys: str) -> list[str]:
+    # FLV's, or that of the common pace: an encoder's own, one over its rate, would move frames
+    clock = ["-enc_time_base", "1:1000" if plan.follows_source_keys else "filter"]
     longest = round(rung.fps * SEGMENT_SECONDS * 2)
     rates = Rates(rung.fps, rung.height, rung.kbps, plan.crf, rung.preset, longest)
     return [

@@ -17,6 +17,9 @@ MAX_HELD_SECONDS = 12.0
 MAX_SEGMENT_SECONDS = 2.5
 """Above this a segment would round to more than the playlists' fixed TARGETDURATION."""
 
+TWO_FRAMES = Fraction(1, 20)
+"""Seconds, at the lowest rate that is halved: 50 a second, and some."""
+
 
 class CutError(Exception):
     """The renditions can't be cut together any more; the run has to be started anew."""
@@ -130,11 +133,15 @@ class Cutter:
                 raise CutError("key frames of the reference are too far apart")
 
     def _is_due(self, init: Init, at: Fraction, slack: Fraction) -> bool:
-        """Pictures: two seconds after the last.  Sound alone keeps to multiples: rounding to frames must not add up."""
+        """Pictures: two seconds after the last, or a little less.  Sound alone keeps to multiples of two seconds.
+
+        A forced key frame is the first frame at or after its time, so at 23.976 a second every twentieth comes 1.96 s
+        after the one before; where rungs have half the rate, two frames less.  Of sound, rounding must not add up.
+        """
         if not self._boundaries:
             return True
         if init.kind == "video":
-            return at - self._boundaries[-1] >= Fraction(SEGMENT_SECONDS) - slack
+            return at - self._boundaries[-1] >= Fraction(SEGMENT_SECONDS) - max(3 * slack, TWO_FRAMES)
         return at - self._boundaries[0] >= len(self._boundaries) * Fraction(SEGMENT_SECONDS) - slack
 
     def _consume(self, name: str, track: _Track) -> None:

@@ -106,11 +106,17 @@ class Run:
         self._watchdog.note_fed(time.monotonic())
         return True
 
-    async def finish(self) -> RunEnd:
-        """Close the input and wait until what went in has come out, but not for long."""
+    def close(self) -> bool:
+        """Nothing more goes in; False when the queue is too full to say so."""
         with suppress(asyncio.QueueFull):
             self._queue.put_nowait(None)
-            await asyncio.wait({self._task}, timeout=DRAIN_SECONDS)
+            return True
+        return False
+
+    async def finish(self) -> RunEnd:
+        """Close the input and wait until what went in has come out, but not for long."""
+        if self.close():
+            await self.wait(DRAIN_SECONDS)
         return await self.abort(RunEnd.DIED)
 
     async def wait(self, seconds: float) -> None:

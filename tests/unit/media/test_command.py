@@ -31,10 +31,10 @@ def test_every_rendition_leaves_on_its_own_descriptor() -> None:
 
 
 def test_there_is_one_decode_and_one_split() -> None:
-    """The graph splits once: each rung, and the thumbnails."""
+    """Thumbnails take the source's frames, each rung those of one steady pace."""
     (graph,) = after(built(), "-filter_complex")
-    assert graph.startswith("[0:v:0]split=5")
-    assert "[s1]fps=30,scale=854:480:flags=bilinear,setsar=1,format=yuv420p[v2]" in graph
+    assert graph.startswith("[0:v:0]split=2[all][still];[all]fps=30,split=4[s0][s1][s2][s3];")
+    assert "[s1]scale=854:480:flags=bilinear,setsar=1,format=yuv420p[v2]" in graph
 
 
 def test_key_frames_are_forced_every_two_seconds_in_all_rungs() -> None:
@@ -42,6 +42,19 @@ def test_key_frames_are_forced_every_two_seconds_in_all_rungs() -> None:
     argv = built()
     assert after(argv, "-force_key_frames") == ["expr:gte(t,n_forced*2)"] * 4
     assert all("scenecut=0:open-gop=0" in value for value in after(argv, "-x264-params"))
+
+
+def test_rungs_of_half_the_rate_have_key_frames_at_the_same_frames() -> None:
+    """Every other frame of the same pace; the others force theirs on frames that these have, too."""
+    argv = built(replace(HD, fps=60.0))
+    (graph,) = after(argv, "-filter_complex")
+    assert "[all]fps=60,split=4" in graph
+    assert "[s0]scale=1280" in graph
+    assert after(argv, "-enc_time_base") == ["filter"] * 4
+    assert "[s1]framestep=2,scale=854" in graph
+    assert (
+        after(argv, "-force_key_frames") == ["expr:gte(t,n_forced*2)*eq(mod(n,2),0)"] + ["expr:gte(t,n_forced*2)"] * 3
+    )
 
 
 def test_encoded_rungs_follow_a_copied_top() -> None:
@@ -82,7 +95,7 @@ def test_sound_alone_needs_no_graph() -> None:
 def test_rates_are_exact(fps: float, text: str) -> None:
     """29.97 is a fraction, not a decimal."""
     (graph,) = after(built(replace(HD, fps=fps)), "-filter_complex")
-    assert f"[s0]fps={text},scale" in graph
+    assert f"[all]fps={text},split" in graph
 
 
 def test_the_clock_is_common_to_all_outputs() -> None:

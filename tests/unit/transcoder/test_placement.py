@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcoder.placement import (
+    DOUBT_SECONDS,
     FULL_SECONDS,
     LEAST_CORES,
     LONGEST_SECONDS,
     MOST_CORES,
     MOST_JOBS,
     STEP_SECONDS,
-    DOUBT_SECONDS,
     Capacity,
     Trust,
     patience_seconds,
