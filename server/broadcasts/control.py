@@ -20,6 +20,7 @@ from chat.shards import Shards
 from media.broadcast import Announce, Broadcast, Drop, EndReason, EndWindow, Holder, Publisher, StartJob, Step, end
 from media.jobs import FIELD, JOBS_STREAM, STREAM_ENTRIES_MAX, WORKERS_KEY, LiveJob, encode, live_key, tap_key
 from media.live import LiveWindows
+from media.policy import Wish
 from server.broadcasts import store
 from server.broadcasts.announce import announce
 from server.broadcasts.ingest import Ingest, IngestError, open_ingest
@@ -185,11 +186,13 @@ async def enqueue(control: Control, row: BroadcastRow) -> None:
     Raises:
         RedisError: it isn't there.
     """
+    gop_seconds, ladder = await _known(control, row)
     job = LiveJob(
         public_id=row.broadcast.public_id,
         publish_count=row.broadcast.publish_count,
         enqueued_ms=int(time.time() * 1000),
-        known_gop_seconds=await _known_gop_seconds(control, row),
+        known_gop_seconds=gop_seconds,
+        ladder=ladder,
         slate_seconds=control.grace_seconds if control.has_slate else 0.0,
     )
     await control.redis.xadd(JOBS_STREAM, {FIELD: encode(job)}, maxlen=STREAM_ENTRIES_MAX, approximate=True)
@@ -214,16 +217,23 @@ async def call_worker(control: Control, row: BroadcastRow, patience_seconds: flo
     return is_sent
 
 
-async def _known_gop_seconds(control: Control, row: BroadcastRow) -> float | None:
-    """What this broadcast or the key's last one proved; None costs a re-encoded top rung, never a broadcast."""
+async def _known(control: Control, row: BroadcastRow) -> tuple[float | None, Wish | None]:
+    """The key-frame distance that this broadcast or the key's last one proved, and the channel's ladder.
+
+    Postgres away costs a re-encoded top rung and the channel's own wishes, never a broadcast.
+    """
     known = (row.source or {}).get("keyframe_seconds")
-    if isinstance(known, int | float) and known > 0:
-        return known
+    gop_seconds = float(known) if isinstance(known, int | float) and known > 0 else None
+    wish = None
     try:
         async with asyncio.timeout(_SEEN_TIMEOUT_SECONDS), control.db.acquire() as connection:
-            return await store.earlier_keyframe_seconds(connection, row)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        return None
+            if gop_seconds is None:
+                gop_seconds = await store.earlier_keyframe_seconds(connection, row)
+            if (stored := await store.channel_ladder(connection, row)) is not None:
+                wish = msgspec.convert(stored, Wish)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, msgspec.ValidationError) as error:
+        _log.warning("job_without_wishes", broadcast=row.broadcast.public_id, error=type(error).__name__)
+    return gop_seconds, wish
 
 
 async def holder_of(control: Control, public_id: str) -> Holder:

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -61,6 +61,8 @@ class Dashboard(msgspec.Struct, frozen=True):
     """Of this broadcast, or of the next one where none is open."""
     is_test: bool
     next_is_test: bool
+    ladder: dict[str, Any] | None
+    """What the channel wants of its ladder; None: the site's."""
     playlist: str | None
     """For the streamer's own eyes, once there is something to see."""
 
@@ -122,6 +124,7 @@ def dashboard_of(row: "BroadcastRow | None", figures: Figures, channel: "Channel
         visibility=channel.visibility if row is None else "public" if row.is_public else "private",
         is_test=row is not None and row.is_test,
         next_is_test=channel.next_is_test,
+        ladder=channel.ladder,
         playlist=None if row is None or row.broadcast.live_at is None else _playlist(row),
     )
 

@@ -235,6 +235,12 @@ async def save_source(connection: "Connection", row_id: int, source: dict[str, A
     await connection.execute("UPDATE broadcasts SET source = $2 WHERE id = $1", row_id, source)
 
 
+async def channel_ladder(connection: "Connection", row: BroadcastRow) -> object | None:
+    """What the broadcast's channel wants of its ladder; None: the site's."""
+    wish: object | None = await connection.fetchval("SELECT ladder FROM channels WHERE id = $1", row.channel_id)
+    return wish
+
+
 async def earlier_keyframe_seconds(connection: "Connection", row: BroadcastRow) -> float | None:
     """The key-frame distance that the last broadcast on the same stream key ended with: one key, one encoder."""
     value: float | None = await connection.fetchval(

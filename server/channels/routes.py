@@ -6,6 +6,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from media.policy import Wish
 from server.auth.guards import optional_account, require_account
 from server.bodies import json_body, json_response, query
 from server.broadcasts.store import open_broadcast_of_channel
@@ -45,6 +46,8 @@ class ChannelEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the broadcasts to come."""
     next_is_test: bool | msgspec.UnsetType = msgspec.UNSET
     """The next broadcast is one that nobody but the owner sees."""
+    ladder: Wish | msgspec.UnsetType | None = msgspec.UNSET
+    """Of the broadcasts to come, within what the site allows; null: the site's."""
 
 
 async def listing(request: "Request[AppState]") -> Response:
@@ -96,6 +99,9 @@ async def edit(request: "Request[AppState]") -> Response:
             None if asked.visibility is msgspec.UNSET else asked.visibility,
             next_is_test=None if asked.next_is_test is msgspec.UNSET else asked.next_is_test,
         )
+        if asked.ladder is not msgspec.UNSET:
+            wish = None if asked.ladder is None else msgspec.to_builtins(asked.ladder)
+            await store.set_ladder(connection, channel.id, wish)
         changed = await _channel(request, connection)
         broadcast = await open_broadcast_of_channel(connection, channel.id)
     await tell_room(state["shards"], changed, broadcast, state["settings"].grace_seconds)

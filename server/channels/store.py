@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from server.accounts.rules import is_name
 
@@ -30,6 +30,8 @@ class ChannelRow:
     visibility: str
     """`private`: only the owner, and who has a role in the room, see its broadcasts."""
     next_is_test: bool
+    ladder: dict[str, Any] | None
+    """What it wants of its ladder, as `media.policy.Wish`; None: the site's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class ChannelView:
 
 _CHANNEL = (
     "c.id, c.owner_account_id, c.slug, a.display_name AS name, c.title, c.category, c.description, c.created_at,"
-    " c.visibility, c.next_is_test"
+    " c.visibility, c.next_is_test, c.ladder"
 )
 _VISIBLE = "a.disabled_at IS NULL AND a.deleted_at IS NULL"
 _VIEW = (
@@ -137,6 +139,11 @@ async def edit_channel(
         title,
         category,
     )
+
+
+async def set_ladder(connection: "Connection", channel_id: int, ladder: dict[str, Any] | None) -> None:
+    """Write what the broadcasts to come want of their ladder; None: the site's."""
+    await connection.execute("UPDATE channels SET ladder = $2 WHERE id = $1", channel_id, ladder)
 
 
 async def follow(connection: "Connection", account_id: int, channel_id: int) -> None:

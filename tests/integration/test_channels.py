@@ -197,3 +197,29 @@ async def test_lists_work_while_redis_is_away(settings: Settings, db: Pool) -> N
             (card,) = (await owner.call("GET", "/channels")).json()["channels"]
             assert card["viewers"] == 0
             assert (await owner.call("PATCH", "/channels/ann", {"title": "on"})).json()["title"] == "on"
+
+
+async def test_an_owner_wishes_for_a_ladder(site: Site) -> None:
+    """Written whole, shown on the dashboard, taken back with null; a faulty one is refused with its place."""
+    owner = site.person()
+    await owner.register("ann")
+
+    async def shown() -> object:
+        return (await owner.call("GET", "/channels/ann/broadcast")).json()["ladder"]
+
+    assert await shown() is None
+    wish = {"rungs": [{"height": 720, "kbps": 2000}, {"height": 360, "kbps": 600}], "crf": 24}
+    assert (await owner.call("PATCH", "/channels/ann", {"ladder": wish})).status_code == 200
+    assert await shown() == wish
+    for faulty in (
+        {"max_rungs": 0},
+        {"preset_high": "placebo"},
+        {"rungs": [{"height": 360, "kbps": 600}, {"height": 720, "kbps": 2000}]},
+        {"crf": 51},
+        [],
+    ):
+        assert (await owner.call("PATCH", "/channels/ann", {"ladder": faulty})).status_code == 400
+    assert (await owner.call("PATCH", "/channels/ann", {"title": "Chess"})).status_code == 200
+    assert await shown() == wish
+    assert (await owner.call("PATCH", "/channels/ann", {"ladder": None})).status_code == 200
+    assert await shown() is None

@@ -19,6 +19,7 @@ from chat.shards import Shards, open_shards
 from media.broadcast import Session
 from media.jobs import FIELD, REPORTS_STREAM, Failed, FirstSegment, Gone, Health, LiveReport, Probed, Source, encode
 from media.live import LiveWindows
+from media.policy import Wish
 from server.broadcasts import reports, store
 from server.broadcasts.control import (
     Control,
@@ -328,3 +329,17 @@ async def test_a_job_carries_what_the_keys_last_broadcast_proved(away: Control, 
     assert [job.known_gop_seconds for job in await jobs(redis)] == [2.0]
     await enqueue(away, dataclasses.replace(row, source={"keyframe_seconds": 1.0}))
     assert [job.known_gop_seconds for job in await jobs(redis)] == [2.0, 1.0], "this broadcast's own counts first"
+
+
+async def test_a_job_carries_what_the_channel_wants(away: Control, db: Pool, redis: Redis) -> None:
+    """Its ladder as it stands when the job is sent; one that no longer reads costs the wish alone."""
+    channel_id, _ = await make_channel(db, "Maria")
+    async with db.acquire() as connection:
+        row = await store.open_broadcast(connection, await insert(db, channel_id, "starting"))
+        assert row is not None
+        await enqueue(away, row)
+        await connection.execute("UPDATE channels SET ladder = $1", {"max_rungs": 2, "sound_only": True})
+        await enqueue(away, row)
+        await connection.execute("UPDATE channels SET ladder = $1", {"max_rungs": "many"})
+        await enqueue(away, row)
+    assert [job.ladder for job in await jobs(redis)] == [None, Wish(max_rungs=2, sound_only=True), None]
