@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from media import jobs
 from media.fmp4 import Fragment, FragmentReader, Init, Sample
 from media.live import LiveWindows
+from media.policy import Wish
 from media.window import Live, MediaWindow, Segment, part_name, window
 from tests.services.encoder import ffmpeg_path
 from tests.services.processes import end
@@ -76,9 +77,12 @@ class Transcoding:
         """Where the encoder publishes."""
         return f"{self.pull_url}/{self.public_id}"
 
-    async def enqueue(self, publish_count: int = 1, known_gop_seconds: float | None = None) -> None:
+    async def enqueue(
+        self, publish_count: int = 1, known_gop_seconds: float | None = None, ladder: Wish | None = None
+    ) -> None:
         """What the hook does."""
-        job = jobs.LiveJob(self.public_id, publish_count, round(time.time() * 1000), known_gop_seconds)
+        now_ms = round(time.time() * 1000)
+        job = jobs.LiveJob(self.public_id, publish_count, now_ms, known_gop_seconds, ladder=ladder)
         await self.redis.xadd(jobs.JOBS_STREAM, {jobs.FIELD: jobs.encode(job)})
 
     async def read_reports(self) -> None:

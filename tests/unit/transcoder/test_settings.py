@@ -1,7 +1,9 @@
 import os
+from pathlib import Path
 
 import pytest
 
+from media.policy import Policy
 from server.process.environment import SettingsError
 from transcoder.settings import CORES_SHARE, Settings
 
@@ -25,3 +27,28 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as error:
         Settings.from_env({"LEAMS_TRANSCODER_CORES": "many"})
     assert len(error.value.faults) == 2
+
+
+def test_a_ladder_is_a_text_or_a_file(tmp_path: Path) -> None:
+    """Both say the same; without either it is the default."""
+    redis = {"LEAMS_REDIS_URL": "redis://x", "FFMPEG": "/opt/ffmpeg"}
+    file = tmp_path / "ladder.json"
+    file.write_text('{"max_rungs": 2}')
+    assert Settings.from_env(redis).ladder == Policy()
+    assert Settings.from_env({**redis, "LEAMS_LADDER": ' {"max_rungs": 2}'}).ladder == Policy(max_rungs=2)
+    assert Settings.from_env({**redis, "LEAMS_LADDER": str(file)}).ladder == Policy(max_rungs=2)
+
+
+@pytest.mark.parametrize("value", ['{"max_rungs": 0}', "/nowhere/ladder.json", '{"rungs": 3}'])
+def test_a_faulty_ladder_stops_the_start(value: str) -> None:
+    """With what was expected, as every other setting."""
+    with pytest.raises(SettingsError, match="LEAMS_LADDER"):
+        Settings.from_env({"LEAMS_REDIS_URL": "redis://x", "FFMPEG": "/opt/ffmpeg", "LEAMS_LADDER": value})
+
+
+def test_calibration_may_be_off_or_elsewhere() -> None:
+    """By default it remembers beside the other state."""
+    redis = {"LEAMS_REDIS_URL": "redis://x", "FFMPEG": "/opt/ffmpeg"}
+    assert Settings.from_env(redis).calibration == Path("var/calibration").absolute()
+    assert Settings.from_env({**redis, "LEAMS_CALIBRATION": "/var/lib/c"}).calibration == Path("/var/lib/c")
+    assert Settings.from_env({**redis, "LEAMS_CALIBRATION": "off"}).calibration is None

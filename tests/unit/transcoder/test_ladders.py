@@ -1,0 +1,95 @@
+import pytest
+
+from media.costs import Costs
+from media.ladder import Plan
+from media.policy import Policy
+from media.source import Source
+from transcoder.ladders import LOWER_PRIORITY, Ladders
+from transcoder.pool import Pool
+from transcoder.progress import Progress
+from transcoder.shedding import SETTLE_SECONDS, SLOW_SECONDS, SPEED_SPAN_SECONDS
+
+HD = Source("h264", 1280, 720, 30.0, is_copyable=True, audio_codec="aac", rate_hz=48_000, channels=2, video_kbps=3000.0)
+SPAN = SETTLE_SECONDS + SPEED_SPAN_SECONDS + SLOW_SECONDS
+
+
+def names(found: Plan) -> list[str]:
+    return [rung.name for rung in found.video]
+
+
+def test_a_ladder_holds_its_share_of_the_pool() -> None:
+    """Planned within what others leave, and counted against them from then on."""
+    pool = Pool(2.0)
+    first = Ladders(Policy(), pool, "a").begin(HD, None, None, 0.0)
+    assert names(first) == ["v1", "v2", "v3", "v4"]
+    assert pool.means("b", 0.0).cores == pytest.approx(2.0 - first.cores)
+    second = Ladders(Policy(), pool, "b")
+    assert second.begin(HD, 2.0, None, 0.0).cores <= 2.0 - first.cores
+    assert second.wrapper == ()
+
+
+def test_what_does_not_fit_runs_behind_all_others() -> None:
+    """It gets what they leave."""
+    ladders = Ladders(Policy(copy=False), Pool(0.05), "a")
+    assert ladders.wrapper == ()
+    assert ladders.begin(HD, None, None, 0.0).is_over
+    assert ladders.is_over
+    assert ladders.wrapper == LOWER_PRIORITY
+
+
+def test_a_slow_run_is_judged_by_its_reports() -> None:
+    """Each report once; none before media has come out."""
+    ladders = Ladders(Policy(), Pool(9.0), "a")
+    ladders.begin(HD, None, None, 0.0)
+    assert not ladders.is_too_slow(0.0, Progress(0.0, 0.0), 100.0)
+    slow = []
+    for tick in range(40):
+        report = Progress(tick * 0.5 + 0.1, 0.5)
+        if ladders.is_too_slow(float(tick), report, float(tick)):
+            slow.append(tick)
+        assert not ladders.is_too_slow(float(tick), report, float(tick))
+    assert slow == [SPAN, SPAN * 2]
+
+
+def test_rungs_are_shed_one_by_one_and_stay_away() -> None:
+    """The most expensive below the top first, at last everything but a copy; then nothing less is possible."""
+    ladders = Ladders(Policy(), Pool(9.0), "a")
+    assert not ladders.shed()
+    kept = [names(ladders.begin(HD, None, None, 0.0))]
+    while ladders.shed():
+        kept.append(names(found := ladders.begin(HD, None, 4, 0.0)))
+    assert kept == [["v1", "v2", "v3", "v4"], ["v1", "v3", "v4"], ["v1", "v4"], ["v4"], ["v4"]]
+    assert found.video[0].is_copied
+    assert not found.is_over
+
+
+def test_a_copy_that_could_not_be_cut_is_not_tried_again_on_the_same_source() -> None:
+    """Another source may have better key frames."""
+    ladders = Ladders(Policy(), Pool(9.0), "a")
+    assert ladders.begin(HD, 2.0, None, 0.0).video[0].is_copied
+    ladders.note_miscut()
+    assert not ladders.begin(HD, 2.0, 4, 0.0).video[0].is_copied
+    ladders.forget_source()
+    assert ladders.begin(HD, 2.0, 4, 0.0).video[0].is_copied
+
+
+def test_a_device_is_suspected_when_its_run_dies() -> None:
+    """The next run is made without it."""
+    ladders = Ladders(Policy(), Pool(9.0, Costs(), {"h264_nvenc": 2}), "a")
+    ladders.note_death(0.0)
+    assert ladders.begin(HD, None, None, 0.0).video[0].encoder == "h264_nvenc"
+    ladders.note_death(1.0)
+    assert ladders.begin(HD, None, 4, 2.0).video[0].encoder == "libx264"
+
+
+def test_what_ffmpeg_takes_is_told_to_the_pool() -> None:
+    """The first figure of a run is a beginning; a run that ended tells nothing."""
+    pool = Pool(4.0)
+    ladders = Ladders(Policy(), pool, "a")
+    ladders.measure(1.0, 2.0)
+    found = ladders.begin(HD, None, None, 0.0)
+    ladders.measure(1.0, 2.0)
+    ladders.measure(0.0, 2.0)
+    assert pool.means("b", 0.0).cores == pytest.approx(4.0 - found.cores)
+    ladders.measure(4.0, 2.0)
+    assert pool.capacity("w").free < 4.0 - 2.0
