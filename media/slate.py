@@ -5,8 +5,10 @@ second: whole frames in every length of part that `media/parts.py` chooses, at a
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from media.command import PROGRESS, VIDEO_TIMESCALE, mp4, part_frames, sound_mp4
+from media.encoders import FALLBACK, Rates, arguments
 from media.ladder import AUDIO, AUDIO_KBPS, AUDIO_RATE_HZ, SEGMENT_SECONDS, Plan, Rung
 from media.window import Rendition
 
@@ -15,6 +17,8 @@ KBPS_SHARE = 0.15
 """Of the rung's own bits: a picture that stands still needs few."""
 LEAST_KBPS = 40
 PRESET = "superfast"
+SOFTWARE = {"hvc1": "libx265", "av01": "libsvtav1"}
+"""Of lists in other codecs: one picture that stands still needs no device."""
 CORES = 0.1
 """Measured with four rungs up to 720p: 0.18 of a core, most of it for the largest."""
 
@@ -29,7 +33,8 @@ def _still(item: Rendition) -> Rung:
     width, height = item.width // 2 * 2, item.height // 2 * 2
     kbps = max(LEAST_KBPS, round(item.average_bps / 1000 * KBPS_SHARE))
     cores = 0.1 * width * height / 1e6
-    return Rung(item.name, width, height, float(FPS), kbps, is_copied=False, preset=PRESET, cores=cores)
+    found = Rung(item.name, width, height, float(FPS), kbps, is_copied=False, preset=PRESET, cores=cores)
+    return replace(found, encoder=SOFTWARE.get(item.codecs[:4], FALLBACK))
 
 
 def slate_command(
@@ -68,10 +73,15 @@ def _graph(rungs: tuple[Rung, ...]) -> str:
 
 def _encoded(rung: Rung) -> list[str]:
     keys = f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
+    longest = round(FPS * SEGMENT_SECONDS * 2)
+    if rung.encoder != FALLBACK:  # a list stays in its codec
+        rates = Rates(FPS, rung.height, rung.kbps * 2, None, rung.preset, longest)
+        told = ["-fps_mode", "passthrough", *arguments(rung.encoder, rates)]
+        return [*told, "-force_key_frames", keys, "-video_track_timescale", str(VIDEO_TIMESCALE)]
     rate = ["-b:v", f"{rung.kbps}k", "-maxrate", f"{rung.kbps * 2}k", "-bufsize", f"{rung.kbps * 4}k"]
     return [
         *("-fps_mode", "passthrough", "-c:v", "libx264", "-preset", rung.preset, "-profile:v", "high"),
-        *("-threads", "1", "-bf", "0", "-g", str(round(FPS * SEGMENT_SECONDS * 2)), *rate),
+        *("-threads", "1", "-bf", "0", "-g", str(longest), *rate),
         *("-x264-params", "scenecut=0:open-gop=0:rc-lookahead=0:sync-lookahead=0:force-cfr=1"),
         *("-force_key_frames", keys, "-forced-idr", "1", "-video_track_timescale", str(VIDEO_TIMESCALE)),
     ]

@@ -70,3 +70,17 @@ def test_its_parts_are_lawful_under_every_target(fps: float) -> None:
     target_us = part_target_us(fps)
     seconds = Fraction(part_frames(target_us, FPS), FPS)
     assert Fraction(85, 100) * target_us <= seconds * 1_000_000 <= target_us
+
+
+def test_a_list_stays_in_its_codec() -> None:
+    """HEVC and AV1 rungs are shown the slate in HEVC and AV1."""
+    lists = [
+        Rendition(name, "video", codecs, 1_000_000, 800_000, 640, 360, 30.0)
+        for name, codecs in (("v1", "avc1.64001f"), ("hevc_1", "hvc1.1.6.L90.90"), ("av1_1", "av01.0.04M.08"))
+    ]
+    ladder = slate_plan(lists)
+    assert [rung.codec for rung in ladder.video] == ["h264", "hevc", "av1"]
+    descriptors = {"v1": 3, "hevc_1": 4, "av1_1": 5, "audio": 6, "progress": 7}
+    argv = slate_command("ffmpeg", ladder, descriptors, 333_334, None)
+    assert [value for flag, value in itertools.pairwise(argv) if flag == "-c:v"] == ["libx264", "libx265", "libsvtav1"]
+    assert argv.count("expr:gte(t,n_forced*2)") == 3
