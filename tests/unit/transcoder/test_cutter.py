@@ -334,3 +334,15 @@ def test_boundaries_are_equal_however_the_samples_come(turns: list[tuple[str, in
         frames = [sample.data for data in found[name].data() for group in samples_of(data, init) for sample in group]
         assert frames == [b"%c%d" % (name[0].encode(), number) for number in range(len(frames))]
         assert not found[name].open
+
+
+@pytest.mark.parametrize(("fps", "gops"), [(24, (48, 47, 48)), (30, (60, 59, 60)), (60, (120, 118, 120)), (5, (10, 9))])
+def test_a_forced_key_frame_may_come_a_little_early(fps: int, gops: tuple[int, ...]) -> None:
+    """It is the first frame at or after its time, so now and then a GOP is a frame shorter, at 60 a second two."""
+    frames: list[Sample] = []
+    for gop in (*gops, 1):
+        frames += video(len(frames), gop, fps=fps, gop=10**6)
+        frames[-gop] = Sample(frames[-gop].time, frames[-gop].duration, 0, is_sync=True, data=b"key")
+    made = cutter("v1")
+    found = gathered(made.take("v1", frames), "v1")
+    assert [seconds(parts) for parts in found["v1"].whole] == [Fraction(gop, fps) for gop in gops]
