@@ -98,7 +98,8 @@ def plan(
     draft = _Draft(source, policy, means)
     may_copy = may_copy and policy.copy and source.is_copyable and source.fps <= MOST_FPS
     is_copied = may_copy and gop_seconds is not None and _fits_segments(gop_seconds)
-    candidates = [draft.top(is_copied=is_copied), *draft.lower()]
+    top = draft.top(is_copied=is_copied)
+    candidates = [top, *draft.lower(top)]
     if rungs is None:
         chosen = _named(draft.affordable(draft.equipped(candidates)), without)
     else:
@@ -162,10 +163,10 @@ class _Draft:
             return Rung("", source.width, source.height, source.fps, kbps, is_copied=True, preset="", cores=0.0)
         return self._rung(min(self.policy.rungs[0].height, source.height), _capped(source.fps))
 
-    def lower(self) -> list[Rung]:
+    def lower(self, top: Rung) -> list[Rung]:
         """Every step well below the one before; frame rates halve where they are 50 or more."""
         rungs: list[Rung] = []
-        last = self.source.height
+        last = top.height
         most_kbps = self.source.video_kbps or float(_kbps(self.policy, self.source.height, self.source.fps))
         for step in self.policy.rungs:
             if step.height <= last * CLOSEST_HEIGHTS and most_kbps * CLOSEST_RATES >= LEAST_KBPS:

@@ -80,11 +80,14 @@ async def test_the_worker_with_more_room_gets_the_job(transcoding: Transcoding) 
     ):
         said = await workers_say(transcoding.redis, 2)
         large = max(said, key=lambda one: one.free).worker
-        for number in range(1, 6):
+        takers: list[str] = []
+        for number in range(1, 7):
             await transcoding.enqueue(number)
-            assert await holder(transcoding.redis) == large
+            takers.append(await holder(transcoding.redis))
             for found in await transcoding.redis.xpending_range(jobs.JOBS_STREAM, jobs.JOBS_GROUP, "-", "+", 9):
                 await transcoding.redis.xack(jobs.JOBS_STREAM, jobs.JOBS_GROUP, found["message_id"])
+    # the small one may have waited for its first job since before the large one was there
+    assert takers[1:] == [large] * 5
 
 
 @pytest.mark.parametrize(
@@ -114,9 +117,9 @@ async def test_a_sole_worker_that_is_full_copies(transcoding: Transcoding) -> No
     with transcoding.worker("one", LEAMS_TRANSCODER_CORES="0.1"):
         await transcoding.worker_ready()
         await transcoding.enqueue()
-        with publishing(encoder_command(transcoding.address, size="640x360", fps=30, extra=("-bf", "2"))):
+        with publishing(encoder_command(transcoding.address, size="1280x720", fps=30, extra=("-bf", "2"))):
             live = await transcoding.live_when(has_segments(3), "three segments")
-    assert [(item.name, item.height) for item in live.renditions] == [("v1", 360), ("audio", 0)]
+    assert [(item.name, item.height) for item in live.renditions] == [("v1", 720), ("audio", 0)]
     # B-frames are the encoder's: ours makes none
     assert any(sample.composition for sample in transcoding.samples(live, "v1")[0])
 

@@ -120,6 +120,16 @@ def test_sound_alone_has_no_rungs() -> None:
     assert 0 < found.cores < 0.1
 
 
+def test_a_source_above_the_table_has_no_rung_twice() -> None:
+    """Its top is the table's, and the next one is well below that; a copied top has the table's below it."""
+    large = replace(HD, width=3840, height=2160, video_kbps=20_000.0)
+    assert [height for _, height, _ in shape(plan(large, POLICY, Means(99.0)))] == [1080, 720, 480, 360]
+    copied = plan(large, POLICY, Means(99.0), gop_seconds=2.0)
+    assert [height for _, height, _ in shape(copied)] == [2160, 1080, 720, 480]
+    small = Policy(rungs=(Step(240, 300), Step(128, 100)))
+    assert [height for _, height, _ in shape(plan(HD, small, Means(99.0)))] == [240, 128]
+
+
 def test_a_tiny_source_has_one_rung() -> None:
     """Nothing to choose from below 160 lines, or below bits that are worth it."""
     assert shape(plan(replace(HD, width=160, height=90), POLICY, Means(1.7))) == [(160, 90, 30)]
