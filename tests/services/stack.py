@@ -74,6 +74,7 @@ def running_stack_in(var: Path, *flags: str, environment: dict[str, str] | None 
         "PYTHONPATH": str(ROOT),
         "PYTHONPYCACHEPREFIX": str(var / "pycache"),  # as ./run has it
         "HOME": str(var),
+        "LEAMS_CALIBRATION": "off",  # a fresh folder would measure beside every test's first seconds
         **(environment or {}),
     }
     log = var / "log/run.log"
