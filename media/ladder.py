@@ -16,6 +16,7 @@ from media.policy import LEAST_KBPS, Codec, Policy
 from media.source import Source
 
 AUDIO = "audio"
+TOP = "v1"
 AUDIO_KBPS = 128
 AUDIO_RATE_HZ = 48_000
 SEGMENT_SECONDS = 2.0
@@ -96,8 +97,8 @@ def plan(
             (), follows_source_keys=False, cores=cores, audio_kbps=policy.audio_kbps, is_over=cores > means.cores
         )
     draft = _Draft(source, policy, means)
-    may_copy = may_copy and policy.copy and source.is_copyable and source.fps <= MOST_FPS
-    is_copied = may_copy and gop_seconds is not None and _fits_segments(gop_seconds)
+    may_copy = may_copy and _is_copyable(source, policy)
+    is_copied = may_copy and can_copy(source, policy, gop_seconds)
     top = draft.top(is_copied=is_copied)
     candidates = [top, *draft.lower(top)]
     if rungs is None:
@@ -117,6 +118,15 @@ def plan(
         audio_kbps=policy.audio_kbps,
         is_over=cores > means.cores,
     )
+
+
+def can_copy(source: Source, policy: Policy, gop_seconds: float | None) -> bool:
+    """May the encoder's own picture be the top rung, with key frames that are proved to be so far apart?"""
+    return _is_copyable(source, policy) and gop_seconds is not None and _fits_segments(gop_seconds)
+
+
+def _is_copyable(source: Source, policy: Policy) -> bool:
+    return policy.copy and source.is_copyable and source.fps <= MOST_FPS
 
 
 def place_of(name: str) -> int:

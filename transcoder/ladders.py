@@ -7,7 +7,7 @@ frame.  What was shed stays away for as long as this worker has the broadcast.
 from dataclasses import replace
 from typing import Final
 
-from media.ladder import Means, Plan, costliest, plan
+from media.ladder import TOP, Means, Plan, can_copy, costliest, plan
 from media.policy import Policy
 from media.source import Source
 from transcoder.figures import shed_total
@@ -30,6 +30,7 @@ class Ladders:
         self._is_spent = False
         self._may_copy = True
         self._plan: Plan | None = None
+        self._source: Source | None = None
         self._shedder = Shedder(0.0)
         self._judged: Progress | None = None
         self._cpu: float | None = None
@@ -58,12 +59,14 @@ class Ladders:
         )
         found = replace(found, is_over=found.cores > means.cores)
         self.take(found, tick)
+        self._source = source
         return found
 
     def take(self, found: Plan, tick: float) -> None:
         """Run this ladder from now on: another's plan, such as a slate's."""
         self._pool.hold(self._owner, found)
         self._plan = found
+        self._source = None
         self._shedder = Shedder(tick)
         self._judged = None
         self._cpu = None
@@ -76,10 +79,26 @@ class Ladders:
         later = self._pool.later_than(self._owner)
         return self._shedder.note(fed_seconds, progress.out_seconds, tick, later_sessions=later)
 
-    def shed(self) -> bool:
-        """Leave a rung out of the next ladder, at last everything but a copy; False: nothing less is possible."""
-        if self._is_spent or self._plan is None:
+    def could_copy(self, gop_seconds: float | None) -> bool:
+        """Is the top encoded although the encoder's own picture could be sent on by now?"""
+        if self._plan is None or self._source is None or not self._plan.video or not self._may_copy:
             return False
+        is_top_made = self._plan.video[0].name == TOP and not self._plan.video[0].is_copied
+        return is_top_made and can_copy(self._source, self._policy, gop_seconds)
+
+    def makes_room(self, gop_seconds: float | None) -> bool:
+        """Should a new run begin, whose copied top leaves its cores to others?"""
+        return self._pool.is_short() and self.could_copy(gop_seconds)
+
+    def shed(self, gop_seconds: float | None) -> bool:
+        """Make the next ladder cheaper; False: nothing less is possible.
+
+        The top is copied if its key frames have proved good by now; else a rung is left out, at last all but a copy.
+        """
+        if self._plan is None or (self._is_spent and not self.could_copy(gop_seconds)):
+            return False
+        if self.could_copy(gop_seconds):
+            return True
         name = costliest(self._plan.video)
         if name is None:
             self._is_spent = True

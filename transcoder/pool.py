@@ -71,6 +71,11 @@ class Pool:
         }
         return Means(free / self._load, self._costs, sessions)
 
+    def is_short(self) -> bool:
+        """Do several sessions share too little for one more?"""
+        held = sum(self._held(share, EXPECTED_CORES) for share in self._shares.values())
+        return len(self._shares) > 1 and self._cores - held < LEAST_CORES
+
     def later_than(self, holder: str) -> int:
         """How many sessions were admitted after this one."""
         names = list(self._shares)

@@ -277,8 +277,8 @@ class Session:
             )
         if seen.change:
             await self._note_change(seen.change)
-        if self._is_shedding and seen.is_key:
-            self._is_shedding = False
+        if seen.is_key and self._run is not None and self._is_dear():
+            self._log.info("run_made_cheaper")
             await self._stop_run()  # and the next run begins with this key frame
         if self._run is not None and self._feed is not None:
             data = self._feed.take(seen)
@@ -380,13 +380,17 @@ class Session:
         if self._run is not None and self._run.is_over:
             await self._restart(await self._run.abort(RunEnd.DIED))
 
+    def _is_dear(self) -> bool:
+        """Should a cheaper ladder begin now?"""
+        return self._is_shedding or self._ladders.makes_room(self._watch.fixed_gop_seconds())
+
     def _look_at_speed(self) -> None:
         """A run that has been too slow for too long ends at the next key frame, and the next one makes less."""
         if self._run is None or self._feed is None:
             return
         if not self._ladders.is_too_slow(self._feed.seconds, self._run.progress, time.monotonic()):
             return
-        if not self._ladders.shed():
+        if not self._ladders.shed(self._watch.fixed_gop_seconds()):
             if self._ladders.is_over:
                 raise _FailedError("server_full", "The server is too busy for another broadcast: try again later.")
             return

@@ -150,7 +150,7 @@ def script(folder: Path, body: str) -> Path:
 
 
 async def test_a_run_that_is_too_slow_sheds_a_rung(transcoding: Transcoding, tmp_path: Path) -> None:
-    """It leaves the multivariant playlist, its own list goes on with gaps, and the streamer is told."""
+    """The top is copied first; then a rung leaves the multivariant playlist, its list goes on with gaps."""
     with transcoding.worker("one", FFMPEG=str(slow_ffmpeg(tmp_path))):
         await transcoding.worker_ready()
         await transcoding.enqueue()

@@ -25,13 +25,13 @@ def test_a_ladder_holds_its_share_of_the_pool() -> None:
     assert pool.means("b", 0.0).cores == pytest.approx(2.0 - first.cores)
     second = Ladders(Policy(), pool, "b")
     assert second.begin(HD, 2.0, None, 0.0).cores <= 2.0 - first.cores
-    assert second.wrapper == ()
+    assert not second.wrapper
 
 
 def test_what_does_not_fit_runs_behind_all_others() -> None:
     """It gets what they leave."""
     ladders = Ladders(Policy(copy=False), Pool(0.05), "a")
-    assert ladders.wrapper == ()
+    assert not ladders.wrapper
     assert ladders.begin(HD, None, None, 0.0).is_over
     assert ladders.is_over
     assert ladders.wrapper == LOWER_PRIORITY
@@ -54,9 +54,9 @@ def test_a_slow_run_is_judged_by_its_reports() -> None:
 def test_rungs_are_shed_one_by_one_and_stay_away() -> None:
     """The most expensive below the top first, at last everything but a copy; then nothing less is possible."""
     ladders = Ladders(Policy(), Pool(9.0), "a")
-    assert not ladders.shed()
+    assert not ladders.shed(None)
     kept = [names(ladders.begin(HD, None, None, 0.0))]
-    while ladders.shed():
+    while ladders.shed(None):
         kept.append(names(found := ladders.begin(HD, None, 4, 0.0)))
     assert kept == [["v1", "v2", "v3", "v4"], ["v1", "v3", "v4"], ["v1", "v4"], ["v4"], ["v4"]]
     assert found.video[0].is_copied
@@ -93,3 +93,35 @@ def test_what_ffmpeg_takes_is_told_to_the_pool() -> None:
     assert pool.means("b", 0.0).cores == pytest.approx(4.0 - found.cores)
     ladders.measure(4.0, 2.0)
     assert pool.capacity("w").free < 4.0 - 2.0
+
+
+def test_a_proven_top_is_copied_before_anything_is_shed() -> None:
+    """It saves more than a rung, and nobody misses anything."""
+    ladders = Ladders(Policy(), Pool(9.0), "a")
+    assert not ladders.could_copy(2.0)
+    assert not ladders.begin(HD, None, None, 0.0).video[0].is_copied
+    assert not ladders.could_copy(4.0)
+    assert ladders.shed(2.0)
+    copied = ladders.begin(HD, 2.0, 4, 0.0)
+    assert names(copied) == ["v1", "v2", "v3", "v4"]
+    assert copied.video[0].is_copied
+    assert not ladders.could_copy(2.0)
+    ladders.note_miscut()
+    ladders.begin(HD, 2.0, 4, 0.0)
+    assert not ladders.could_copy(2.0)
+    ladders.take(Plan((), follows_source_keys=False, cores=0.1), 0.0)
+    ladders.forget_source()
+    assert not ladders.could_copy(2.0)
+
+
+def test_a_proven_top_makes_room_where_sessions_share_too_little() -> None:
+    """A sole session goes on as it is, for a new run is seen."""
+    pool = Pool(0.9)
+    ladders = Ladders(Policy(), pool, "a")
+    ladders.begin(HD, None, None, 0.0)
+    assert not ladders.makes_room(2.0)
+    pool.reserve("b")
+    assert ladders.makes_room(2.0)
+    assert not ladders.makes_room(None)
+    ladders.begin(HD, 2.0, 4, 0.0)
+    assert not ladders.makes_room(2.0)
