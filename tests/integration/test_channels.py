@@ -211,13 +211,14 @@ async def test_an_owner_wishes_for_a_ladder(site: Site) -> None:
     wish = {"rungs": [{"height": 720, "kbps": 2000}, {"height": 360, "kbps": 600}], "crf": 24}
     assert (await owner.call("PATCH", "/channels/ann", {"ladder": wish})).status_code == 200
     assert await shown() == wish
-    for faulty in (
+    faults: tuple[object, ...] = (
         {"max_rungs": 0},
         {"preset_high": "placebo"},
         {"rungs": [{"height": 360, "kbps": 600}, {"height": 720, "kbps": 2000}]},
         {"crf": 51},
         [],
-    ):
+    )
+    for faulty in faults:
         assert (await owner.call("PATCH", "/channels/ann", {"ladder": faulty})).status_code == 400
     assert (await owner.call("PATCH", "/channels/ann", {"title": "Chess"})).status_code == 200
     assert await shown() == wish
