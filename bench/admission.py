@@ -48,8 +48,9 @@ class Broadcast:
 
     @property
     def speed(self) -> float:
-        """Mean of what was reported; 0: nothing was."""
-        return statistics.mean(found.speed for found in self.reports) if self.reports else 0.0
+        """Mean of what was reported; 0: nothing was.  A run of less than three seconds has no speed yet."""
+        known = [found.speed for found in self.reports if found.speed]
+        return statistics.mean(known) if known else 0.0
 
     @property
     def rungs(self) -> int:
