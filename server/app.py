@@ -13,7 +13,6 @@ from server.channels import routes as channels
 from server.errors import HANDLERS
 from server.lifespan import Lifespan, lifespan_for
 from server.middleware import ExchangeMiddleware
-from server.playback.door import PlaybackDoor
 from server.settings import Settings
 
 
@@ -31,7 +30,7 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
             *admin.routes,
             *rtmp_hooks.routes,
         ],
-        middleware=[Middleware(PlaybackDoor), Middleware(ExchangeMiddleware)],
+        middleware=[Middleware(ExchangeMiddleware)],
         exception_handlers=HANDLERS,
         lifespan=lifespan or lifespan_for(settings),
     )

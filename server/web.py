@@ -10,6 +10,7 @@ import structlog
 import uvicorn
 import uvloop
 from prometheus_client import Gauge
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chat.rehearsal import RehearsalError, rehearse
 from chat.transport import Sockets
@@ -18,6 +19,7 @@ from server.app import create_app
 from server.chat_ws import Chat
 from server.db.schema import require_current_at
 from server.playback.broadcasts import Broadcasts
+from server.playback.door import PlaybackDoor
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.settings import Settings
@@ -96,7 +98,7 @@ def run_web(settings: Settings) -> None:
     configure_logs("web", settings.log_level)
     asyncio.run(require_current_at(settings.database_url))
     config = uvicorn.Config(
-        create_app(settings),
+        PlaybackDoor(ProxyHeadersMiddleware(create_app(settings), trusted_hosts=settings.trusted)),
         host=settings.web_host,
         port=settings.web_port,
         loop="uvloop",
@@ -111,8 +113,7 @@ def run_web(settings: Settings) -> None:
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.trusted,
+        proxy_headers=False,  # behind the door of playback, which asks nobody's address
     )
     with metrics_server(settings.metrics_host, settings.metrics_port):
         DrainingServer(config).run()

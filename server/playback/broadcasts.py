@@ -79,6 +79,7 @@ class Broadcasts:
         self._parked = 0
         self._is_closing = False
         self.wakes: Wakes | None = None
+        PARKED.set_function(lambda: self._parked)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -121,7 +122,6 @@ class Broadcasts:
         waiting.futures.add(future)
         timer = loop.call_later(seconds, _resolve, future, late)
         self._parked += 1
-        PARKED.set(self._parked)
         try:
             return await future
         finally:
@@ -130,7 +130,6 @@ class Broadcasts:
             if not waiting.futures and known.waiting.get(question) is waiting:
                 del known.waiting[question]
             self._parked -= 1
-            PARKED.set(self._parked)
 
     def close(self) -> None:
         """Nobody waits any more: the process ends."""

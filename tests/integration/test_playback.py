@@ -94,7 +94,8 @@ async def waits(task: "asyncio.Task[Any]", broadcasts: Callable[[], float], coun
 
 
 def parked() -> float:
-    return float(PARKED._value.get())
+    (family,) = PARKED.collect()
+    return float(family.samples[0].value)
 
 
 async def test_a_live_broadcast_has_its_lists(web: httpx.AsyncClient, writer: Writer) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from server.playback.door import PlaybackDoor
+
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import Receive, Scope, Send
@@ -24,10 +26,11 @@ def without_redis(settings: "Settings") -> "Settings":
 @asynccontextmanager
 async def lifespan_context(app: "Starlette") -> "AsyncIterator[httpx.AsyncClient]":
     """Run the app's lifespan and yield a client that calls it directly (HTTP only: WebSockets want a real server)."""
+    door = PlaybackDoor(app)
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(scope: "Scope", receive: "Receive", send: "Send") -> None:
-            await app({**scope, "state": dict(state or {})}, receive, send)
+            await door({**scope, "state": dict(state or {})}, receive, send)
 
         transport = httpx.ASGITransport(app=with_state, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://leams.test") as client:
