@@ -20,7 +20,7 @@ SERVERS = (
     "acl", "ca-certificates",
 )  # fmt: skip
 FOR_TESTS = ("chromium", "gcc", "libc6-dev")
-FOR_BENCHES = ("gcc", "libc6-dev", "libnginx-mod-nchan")
+FOR_BENCHES = ("gcc", "libc6-dev", "libnginx-mod-nchan", "wrk")
 SERVICES = ("nginx", "redis-server", "postgresql")
 """Debian would start and enable these at install; `./run` starts its own."""
 
