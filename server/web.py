@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import structlog
 import uvicorn
@@ -23,6 +23,10 @@ from server.playback.door import PlaybackDoor
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+    from uvicorn._types import ASGI3Application
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -89,6 +93,12 @@ def http_for(
     return cast("type[asyncio.Protocol]", make_sockets().door)  # uvicorn calls it, and asks no more of it
 
 
+def playback_before(settings: Settings) -> PlaybackDoor:
+    """The whole application: playback first, which asks nobody's address; the rest learns it from the edge."""
+    app = cast("ASGI3Application", create_app(settings))  # uvicorn's types for ASGI are its own
+    return PlaybackDoor(cast("ASGIApp", ProxyHeadersMiddleware(app, trusted_hosts=settings.trusted)))
+
+
 def run_web(settings: Settings) -> None:
     """Serve until SIGTERM.
 
@@ -98,7 +108,7 @@ def run_web(settings: Settings) -> None:
     configure_logs("web", settings.log_level)
     asyncio.run(require_current_at(settings.database_url))
     config = uvicorn.Config(
-        PlaybackDoor(ProxyHeadersMiddleware(create_app(settings), trusted_hosts=settings.trusted)),
+        playback_before(settings),
         host=settings.web_host,
         port=settings.web_port,
         loop="uvloop",
@@ -113,7 +123,7 @@ def run_web(settings: Settings) -> None:
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        proxy_headers=False,  # behind the door of playback, which asks nobody's address
+        proxy_headers=False,  # see playback_before
     )
     with metrics_server(settings.metrics_host, settings.metrics_port):
         DrainingServer(config).run()
