@@ -100,7 +100,7 @@ def _key_faults(seen: Observation, videos: list[Variant]) -> list[str]:
 
 def aligned(seen: Observation) -> Verdict:
     """The same target everywhere; video segments begin at the same presentation time in all rungs, to the tick."""
-    faults: list[str] = []
+    faults = _unread(seen)
     targets = {playlist.target_duration_seconds for track in seen.tracks for _, playlist in track.seen}
     if len(targets) != 1:
         faults.append(f"target durations {sorted(targets)}")
@@ -122,7 +122,7 @@ def aligned(seen: Observation) -> Verdict:
 
 def encoding(seen: Observation) -> Verdict:
     """An IDR at least every 2 s, H.264 up to High 5.2, up to 60 frames a second."""
-    faults: list[str] = []
+    faults = _unread(seen)
     for track in seen.tracks:
         if not track.is_video or track.init is None:
             continue
@@ -141,6 +141,11 @@ def encoding(seen: Observation) -> Verdict:
             if Fraction(longest, file.facts.timescale) > 2 + file.facts.longest_sample:
                 faults.append(f"{track.url}: {longest / file.facts.timescale:.2f} s without an IDR in {number}")
     return judged(18, "encoding", faults)
+
+
+def _unread(seen: Observation) -> list[str]:
+    """What can't be read can't be right: segments of another format than ours."""
+    return [] if any(track.init for track in seen.tracks) else ["no init section could be read"]
 
 
 def _variants(seen: Observation) -> list[tuple[Variant, Track]]:

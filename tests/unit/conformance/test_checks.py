@@ -298,6 +298,11 @@ def misplace_key_frames(seen: Observation) -> None:
     seen.key_lists[0].frames = [(200, None)]
 
 
+def hide_formats(seen: Observation) -> None:
+    for item in seen.tracks:
+        item.init = None
+
+
 def offer_no_choice(seen: Observation) -> None:
     seen.multivariant = replace(seen.multivariant, body=b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n")
 
@@ -368,6 +373,7 @@ FAULTS: list[tuple[int, Callable[[Observation], None]]] = [
     *((16, fault) for fault in (start_far_off, distort, lose_language, lose_group)),
     *((16, fault) for fault in (hide_key_frames, lose_key_list, empty_key_list, misplace_key_frames)),
     *((point, offer_no_choice) for point in (14, 15, 16)),
+    *((point, hide_formats) for point in (14, 17, 18)),
     *((17, fault) for fault in (misalign, change_target)),
     *((18, fault) for fault in (exceed_level, stretch_gop)),
     *(
