@@ -1,7 +1,7 @@
 """What a ladder costs in cores: core-seconds for each second of media, from figures that a worker measured.  Pure.
 
-A cost is a sum: decoding and scaling by the source's pixels, encoding by the rung's, sound and our own packaging by the
-rendition.  `load` corrects it all by what running ladders turned out to cost beside their prediction.
+A cost is a sum: decoding and scaling by the source's pixels, encoding by the rung's, and a factor for doing it all at
+once; sound, and our own packaging by the rendition.
 """
 
 from collections.abc import Iterable
@@ -24,16 +24,18 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Core-seconds for a million pixels of a step; the defaults are one core of a small server."""
 
     decoded: PerMegapixel = 0.005
-    scaled: PerMegapixel = 0.001
+    scaled: PerMegapixel = 0.0008
     """Of the source's pixels, for each rung that is not copied."""
-    high: PerMegapixel = 0.010
+    high: PerMegapixel = 0.0095
     """x264 with the preset of tall rungs."""
-    low: PerMegapixel = 0.014
+    low: PerMegapixel = 0.013
     """x264 with the preset of low rungs."""
     sound: Share = 0.02
     """A second of it, decoded and encoded."""
     rendition: Share = 0.008
     """A second of one rendition, cut and written."""
+    together: Annotated[float, msgspec.Meta(ge=1.0, le=2.0)] = 1.2
+    """Times the sum of its steps: a whole ladder at the pace of real time shares caches and wakes up often."""
     others: dict[str, PerMegapixel] = {}
     """By an encoder's name: what it takes at the tall preset."""
 
@@ -71,7 +73,7 @@ def ladder_cores(costs: Costs, rungs: Iterable[float], source: Frames, copied: i
     """The whole: `rungs` are the encoded ones' own costs; sound is always there."""
     encoded = list(rungs)
     decoded = costs.decoded * source.megapixels if encoded else 0.0
-    return costs.sound + decoded + sum(encoded) + costs.rendition * (len(encoded) + copied + 1)
+    return costs.sound + costs.together * (decoded + sum(encoded)) + costs.rendition * (len(encoded) + copied + 1)
 
 
 def _per_megapixel(costs: Costs, rung: Encoded) -> float:

@@ -24,7 +24,7 @@ from transcoder.trials import attempt
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-LIMIT_SECONDS: Final = 20.0
+LIMIT_SECONDS: Final = 30.0
 """Then the defaults have to do."""
 TIMES: Final = 2
 """Each trial is run so often, and the cheapest counts: whoever shares the processor only adds."""
@@ -33,6 +33,7 @@ RATE: Final = 30
 SOURCE: Final = Frames(1280, 720, RATE)
 HIGH: Final = Frames(1280, 720, RATE)
 LOW: Final = Frames(640, 360, RATE)
+LOWS: Final = 2
 SOUND_SECONDS: Final = 20
 _CARD: Final = f"testsrc2=size=1280x720:rate={RATE},scroll=horizontal=0.002,noise=alls=8:allf=t"
 _SCALE: Final = "scale={0.width}:{0.height}:flags=bilinear,setsar=1"
@@ -54,6 +55,8 @@ class Measured:
     low: float
     """Decoded, scaled and encoded."""
     sound: float
+    whole: float
+    """One `HIGH` and `LOWS` times `LOW` from one decoder, at the pace of real time."""
     others: Mapping[str, float]
     """As `high`."""
 
@@ -68,11 +71,13 @@ def costs_of(measured: Measured) -> Costs:
         return min(3 * default, max(default / 3, value))
 
     scaled = near((measured.scaled - measured.decoded) / source, defaults.scaled)
+    parts = measured.high + LOWS * (measured.low - measured.decoded)
     return Costs(
         decoded=near(measured.decoded / source, defaults.decoded),
         scaled=scaled,
         high=near((measured.high - measured.decoded) / source - scaled, defaults.high),
         low=near((measured.low - measured.decoded - scaled * source) / low, defaults.low),
+        together=min(2.0, max(1.0, measured.whole / parts)) if parts > 0 else defaults.together,
         sound=near(measured.sound / SOUND_SECONDS, defaults.sound),
         rendition=defaults.rendition,
         others={
@@ -155,8 +160,8 @@ async def _measure(ffmpeg: str, policy: Policy, encoders: Sequence[str]) -> Meas
         head = [ffmpeg, "-hide_banner", "-v", "error", "-y"]
         read = ["-threads", "2", "-i", card]
 
-        async def cost(*argv: str) -> float:
-            trials = [await attempt([*head, *argv], LIMIT_SECONDS) for _ in range(TIMES)]
+        async def cost(*argv: str, times: int = TIMES) -> float:
+            trials = [await attempt([*head, *argv], LIMIT_SECONDS) for _ in range(times)]
             if not all(trial.is_good for trial in trials):
                 raise CalibrationError(" ".join(argv))
             return min(trial.cpu_seconds for trial in trials)
@@ -170,6 +175,17 @@ async def _measure(ffmpeg: str, policy: Policy, encoders: Sequence[str]) -> Meas
             scale = _SCALE.format(size)
             return [*devices([encoder]), *read, "-vf", f"{scale},{pixels}", *arguments(encoder, rates), *null]
 
+        def whole() -> list[str]:
+            sizes = [(HIGH, 2500, policy.preset_high), *[(LOW, 700, policy.preset_low)] * LOWS]
+            branches = "".join(f"[s{place}]" for place in range(len(sizes)))
+            chains = [f"[0:v:0]split={len(sizes)}{branches}"]
+            outputs: list[str] = []
+            for place, (size, kbps, preset) in enumerate(sizes):
+                chains.append(f"[s{place}]{_SCALE.format(size)},format=yuv420p[v{place}]")
+                rates = Rates(size.fps, size.height, kbps, policy.crf, preset, RATE * 4)
+                outputs += ["-map", f"[v{place}]", *arguments("libx264", rates), *null]
+            return ["-re", *read, "-filter_complex", ";".join(chains), *outputs]
+
         null = ["-f", "null", "-"]
         source = arguments("libx264", Rates(RATE, 720, 3500, None, "veryfast", RATE * 2))
         await make("-f", "lavfi", "-i", _CARD, "-frames:v", str(FRAMES), "-pix_fmt", "yuv420p", *source, card)
@@ -179,6 +195,7 @@ async def _measure(ffmpeg: str, policy: Policy, encoders: Sequence[str]) -> Meas
             scaled=await cost(*read, "-vf", _SCALE.format(LOW), *null),
             high=await cost(*encoded("libx264", HIGH, 2500, policy.preset_high, "format=yuv420p")),
             low=await cost(*encoded("libx264", LOW, 700, policy.preset_low, "format=yuv420p")),
+            whole=await cost(*whole(), times=1),
             sound=await cost("-i", sound, "-c:a", "aac", "-b:a", "128k", "-ac", "2", *null),
             others={
                 encoder: await cost(*encoded(encoder, HIGH, 2000, policy.preset_high, uploads(encoder)))

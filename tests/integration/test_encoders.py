@@ -74,12 +74,17 @@ async def test_a_machine_is_measured_once(tmp_path: Path) -> None:
 def test_a_trial_that_was_disturbed_does_no_harm() -> None:
     """Each figure stays within a third and three times what small servers have."""
     defaults = Costs()
-    wild = costs_of(Measured(decoded=900.0, scaled=0.0, high=0.0, low=9e9, sound=-1.0, others={"libx265": 1e9}))
+    wild = costs_of(
+        Measured(decoded=900.0, scaled=0.0, high=0.0, low=9e9, sound=-1.0, whole=9e9, others={"libx265": 1e9})
+    )
     assert wild.decoded == pytest.approx(3 * defaults.decoded)
     assert wild.scaled == pytest.approx(defaults.scaled / 3)
     assert wild.high == pytest.approx(defaults.high / 3)
     assert wild.low == pytest.approx(3 * defaults.low)
     assert wild.sound == pytest.approx(defaults.sound / 3)
+    assert wild.together == 2.0
+    nothing = Measured(decoded=0.0, scaled=0.0, high=0.0, low=0.0, sound=0.0, whole=0.0, others={})
+    assert costs_of(nothing).together == defaults.together
     assert wild.others == {"libx265": 1.0}
 
 
