@@ -33,7 +33,7 @@ from transcoder.workers import LIFE_MS
 BROADCASTS = 1_000
 WORKERS = 50
 LIARS = 5
-SPAN_SECONDS = 2_700.0
+SPAN_SECONDS = 3_300.0
 LEAST_SECONDS, MOST_SECONDS = 60.0, 1_200.0
 PLAN_SECONDS = 1.5
 """From a claim to the first key frame, and so to the ladder."""

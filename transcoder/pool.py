@@ -14,7 +14,7 @@ from media.ladder import Means, Plan
 from transcoder.figures import cost_ratio, planned_cores
 from transcoder.placement import LEAST_CORES, MOST_JOBS, Capacity
 
-EXPECTED_CORES: Final = 0.8
+EXPECTED_CORES: Final = 1.0
 """What a claimed job is thought to become until it is planned: a 720p ladder of four rungs."""
 LOAD_LOW: Final = 0.5
 LOAD_HIGH: Final = 2.0
