@@ -75,7 +75,7 @@ def test_a_trial_that_was_disturbed_does_no_harm() -> None:
     """Each figure stays within a third and three times what small servers have."""
     defaults = Costs()
     wild = costs_of(
-        Measured(decoded=900.0, scaled=0.0, high=0.0, low=9e9, sound=-1.0, whole=9e9, others={"libx265": 1e9})
+        Measured(decoded=900.0, scaled=0.0, high=0.0, low=9e9, sound=-1.0, whole=9e10, others={"libx265": 1e9})
     )
     assert wild.decoded == pytest.approx(3 * defaults.decoded)
     assert wild.scaled == pytest.approx(defaults.scaled / 3)
