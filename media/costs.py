@@ -32,7 +32,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """x264 with the preset of low rungs."""
     sound: Share = 0.02
     """A second of it, decoded and encoded."""
-    rendition: Share = 0.008
+    rendition: Share = 0.012
     """A second of one rendition, cut and written."""
     together: Annotated[float, msgspec.Meta(ge=1.0, le=2.0)] = 1.2
     """Times the sum of its steps: a whole ladder at the pace of real time shares caches and wakes up often."""
