@@ -7,6 +7,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from chat.endpoints import parse_deployment
+from media.objects import S3Access, live_folder, parse_endpoint, parse_place
 from server.process.environment import Environment
 
 
@@ -29,8 +30,20 @@ class Settings:
     rtmp_public_url: str
     """What a streamer types into OBS as the server address."""
     media_store: str
-    """`file:///folder` (later `s3://bucket`): init, parts, segments and thumbnails."""
+    """`file:///folder` or `s3://bucket/prefix`: init sections, segments and thumbnails."""
+    media_access: S3Access
+    live_folder: Path | None
+    """Where workers write and the edge reads; None: in the store itself."""
     media_max_bytes: int
+    """Of all media; the oldest recordings go first."""
+    channel_max_bytes: int
+    """Of one channel's."""
+    vod_days: float
+    """How long a recording is kept; 0: until somebody deletes it."""
+    dvr_seconds: float
+    """How far one can rewind while it is live."""
+    min_free_share: float
+    """Of the live folder's disk: with less, recording stops so that live goes on."""
     web_host: str
     web_port: int
     trusted: str
@@ -64,8 +77,14 @@ class Settings:
             chat_may_deflate=read.choice("LEAMS_CHAT_COMPRESSION", ("off", "on")) == "on",
             public_url=read.text("LEAMS_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/"),
             rtmp_public_url=read.text("LEAMS_RTMP_PUBLIC_URL", "rtmp://127.0.0.1:1935/live"),
-            media_store=read.text("MEDIA_STORE", Path("var/media").absolute().as_uri()),
+            media_store=(store := read.address("MEDIA_STORE", Path("var/media").absolute().as_uri(), parse_place)),
+            media_access=S3Access.from_env(env),
+            live_folder=live_folder(env.get("LEAMS_LIVE_FOLDER", ""), store),
             media_max_bytes=int(read.number("LEAMS_MEDIA_MAX_GB", 10, 0.1, 1_000_000) * 1_000_000_000),
+            channel_max_bytes=int(read.number("LEAMS_CHANNEL_MAX_GB", 1_000_000, 0.1, 1_000_000) * 1_000_000_000),
+            vod_days=read.number("LEAMS_VOD_DAYS", 0, 0, 36_500),
+            dvr_seconds=read.number("LEAMS_DVR_HOURS", 4, 0.01, 48) * 3600,
+            min_free_share=read.number("LEAMS_MIN_FREE_PERCENT", 5, 0, 50) / 100,
             web_host=read.text("LEAMS_WEB_HOST", "127.0.0.1"),
             web_port=read.integer("LEAMS_WEB_PORT", 8101, 0, 65535),
             trusted=read.networks("LEAMS_TRUSTED", "127.0.0.1"),
@@ -77,6 +96,7 @@ class Settings:
             has_slate=read.choice("LEAMS_SLATE", ("on", "off")) == "on",
             log_level=read.text("LEAMS_LOG_LEVEL", "info"),
         )
+        read.address("AWS_ENDPOINT_URL", "", parse_endpoint)
         read.check()
         return settings
 

@@ -11,7 +11,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from media.live import LiveWindows
-from media.store import MediaStore
+from media.origin import free_share_of, open_origin
 from server.process.environment import SettingsError
 from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
@@ -23,6 +23,7 @@ from transcoder.intake import Intake
 from transcoder.pool import Pool
 from transcoder.session import Bench
 from transcoder.settings import Settings
+from transcoder.uploads import LiveOrigin, Uploads
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -49,15 +50,22 @@ async def work(settings: Settings) -> None:
         redis = Redis.from_url(settings.redis_url, socket_timeout=3.0, socket_connect_timeout=1.0, protocol=3)
         stack.push_async_callback(redis.aclose)
         pool = Pool(settings.cores)
-        bench = Bench(settings, redis, MediaStore(settings.media_store), LiveWindows(redis), pool)
+        origin = open_origin(settings.media_store, settings.media_access, settings.live_folder)
+        uploads = Uploads(origin)
+        free_share = free_share_of(origin.folder) if origin.folder else lambda: 1.0
+        media = LiveOrigin(origin, uploads, free_share, settings.min_free_share)
+        bench = Bench(settings, redis, media, LiveWindows(redis), pool)
         worker = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
         _log.info("transcoder_started", worker=worker, cores=settings.cores)
-        knowing = asyncio.create_task(know_machine(settings, pool), name="calibration")
+        beside = [asyncio.create_task(know_machine(settings, pool), name="calibration")]
+        if not origin.is_one:
+            beside.append(asyncio.create_task(uploads.run(), name="uploads"))
         try:
             await Intake(bench, worker).run(stop)
         finally:
-            knowing.cancel()
-            await asyncio.gather(knowing, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
     _log.info("transcoder_stopped")
 
 

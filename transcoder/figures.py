@@ -27,3 +27,8 @@ segment_write_seconds = Histogram(
     "Store and window write of one segment in all renditions.",
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3),
 )
+upload_lag_seconds = Gauge("leams_upload_lag_seconds", "Age of the oldest file that the store has not got yet.")
+upload_queue = Gauge("leams_upload_queue", "Files that the store has not got yet.")
+upload_bytes_total = Counter("leams_upload_bytes_total", "Copied to the store.")
+upload_failures_total = Counter("leams_upload_failures_total", "Copies that failed and will be tried again.")
+uploads_lost_total = Counter("leams_uploads_lost_total", "Files that were gone before the store had them.")

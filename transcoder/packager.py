@@ -18,7 +18,6 @@ from media.fmp4 import Init
 from media.ladder import AUDIO, SEGMENT_SECONDS, Plan, place_of
 from media.live import Claimed, LiveWindows, Outcome
 from media.parts import part_target_us
-from media.store import MediaStore
 from media.timeline import Timeline
 from media.window import (
     DVR_SECONDS,
@@ -32,6 +31,7 @@ from media.window import (
 )
 from transcoder.cutter import Cut, PartCut
 from transcoder.figures import segment_write_seconds
+from transcoder.uploads import Media
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -43,7 +43,6 @@ ANNOUNCE_SECONDS = 1.0
 CONTAINER_SHARE = 1.05
 """Boxes around the samples: about 24 bytes a sample and 100 a part."""
 AUDIO_GROUP = "audio"
-KEEP_RECORDS = int(DVR_SECONDS / SEGMENT_SECONDS)
 PARTS_HELD_SECONDS = PARTS_LISTED_TARGETS * SEGMENT_SECONDS + 14.0
 """A part's file outlives its place in the lists by so much: three target durations (RFC 8216bis §6.2.2), and slack."""
 
@@ -55,12 +54,20 @@ class FencedError(Exception):
 class Packager:
     """One broadcast's writer; it lives through all FFmpeg runs of a claim."""
 
-    def __init__(self, public_id: str, claimed: Claimed, store: MediaStore, windows: LiveWindows) -> None:
+    def __init__(
+        self,
+        public_id: str,
+        claimed: Claimed,
+        store: Media,
+        windows: LiveWindows,
+        dvr_seconds: float = DVR_SECONDS,
+    ) -> None:
+        self._keep_records = int(dvr_seconds / SEGMENT_SECONDS)
         self._public_id = public_id
         self._generation = claimed.generation
         self._store = store
         self._live_windows = windows
-        self._timeline = Timeline(claimed.live, claimed.generation, KEEP_RECORDS)
+        self._timeline = Timeline(claimed.live, claimed.generation, self._keep_records)
         self._anchor_ms = 0
         self._end_ms = self._timeline.end_ms
         self._bodies: dict[str, bytearray] = {}
@@ -170,7 +177,7 @@ class Packager:
                     tails,
                     self._unwritten,
                     master,
-                    KEEP_RECORDS,
+                    self._keep_records,
                     next_sequence=self._timeline.next_sequence,
                 )
                 if outcome == "hole":
@@ -221,7 +228,7 @@ class Packager:
 
     def _settle(self, *, is_final: bool) -> None:
         self._unwritten += self._timeline.settle(is_final=is_final)
-        del self._unwritten[:-KEEP_RECORDS]
+        del self._unwritten[: -self._keep_records]
         self._end_ms = self._timeline.end_ms
 
     async def _is_whole(self, name: str, body: bytes) -> bool:

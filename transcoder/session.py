@@ -22,7 +22,6 @@ from media.parts import part_target_us
 from media.policy import Wish
 from media.slate import slate_command, slate_plan
 from media.source import Seen, Source, SourceWatch
-from media.store import MediaStore
 from transcoder.cutter import Cut
 from transcoder.ffmpeg import Outlets, Run, RunEnd
 from transcoder.figures import ffmpeg_speed, first_segment_seconds, restarts_total
@@ -33,6 +32,7 @@ from transcoder.processes import cpu_seconds
 from transcoder.report import Reporter
 from transcoder.settings import Settings
 from transcoder.tap import SILENT_SECONDS, Tap, TapSilentError, open_tap
+from transcoder.uploads import Media
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -85,7 +85,7 @@ class Bench:
 
     settings: Settings
     redis: Redis
-    store: MediaStore
+    store: Media
     windows: LiveWindows
     pool: Pool
 
@@ -109,7 +109,7 @@ class Session:
         self._bench = bench
         self._owner = owner
         self._reporter = Reporter(bench.redis, job, claimed.generation)
-        self._packager = Packager(job.public_id, claimed, bench.store, bench.windows)
+        self._packager = Packager(job.public_id, claimed, bench.store, bench.windows, bench.settings.dvr_seconds)
         self._watch = SourceWatch()
         self._source: Source | None = None
         self._feed: Feed | None = None

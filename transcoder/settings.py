@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from media.objects import S3Access, live_folder, parse_endpoint, parse_place
 from media.policy import Policy, PolicyError, read_policy
 from server.process.environment import Environment
 
@@ -22,6 +23,13 @@ class Settings:
     rtmp_pull_url: str
     """Where the ingest plays `<public id>` from."""
     media_store: str
+    media_access: S3Access
+    live_folder: Path | None
+    """Where we write and the edge reads; None: in the store itself."""
+    min_free_share: float
+    """Of its disk: thumbnails are given up at half of it."""
+    dvr_seconds: float
+    """How far one can rewind while it is live."""
     ffmpeg: str
     cores: float
     """What the ladders of all broadcasts on this worker may cost together."""
@@ -44,7 +52,11 @@ class Settings:
         settings = cls(
             redis_url=read.text("LEAMS_REDIS_URL"),
             rtmp_pull_url=read.text("LEAMS_RTMP_PULL_URL", "rtmp://127.0.0.1:1935/live").rstrip("/"),
-            media_store=read.text("MEDIA_STORE", Path("var/media").absolute().as_uri()),
+            media_store=(store := read.address("MEDIA_STORE", Path("var/media").absolute().as_uri(), parse_place)),
+            media_access=S3Access.from_env(env),
+            live_folder=live_folder(env.get("LEAMS_LIVE_FOLDER", ""), store),
+            min_free_share=read.number("LEAMS_MIN_FREE_PERCENT", 5, 0, 50) / 100,
+            dvr_seconds=read.number("LEAMS_DVR_HOURS", 4, 0.01, 48) * 3600,
             ffmpeg=env.get("FFMPEG") or bundled_ffmpeg(),
             cores=read.number("LEAMS_TRANSCODER_CORES", CORES_SHARE * (os.cpu_count() or 1), 0.1, 1024),
             ladder=_ladder(read, env.get("LEAMS_LADDER", "")),
@@ -53,6 +65,7 @@ class Settings:
             metrics_port=read.integer("LEAMS_METRICS_PORT", 9101, 0, 65535),
             log_level=read.text("LEAMS_LOG_LEVEL", "info"),
         )
+        read.address("AWS_ENDPOINT_URL", "", parse_endpoint)
         read.check()
         return settings
 

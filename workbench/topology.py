@@ -50,7 +50,8 @@ class Topology:
             "LEAMS_RTMP_PULL_URL": f"rtmp://{loopback}:{addresses.rtmp_port}/live",
             "LEAMS_INGEST_HTTP_URL": f"http://{loopback}:{port('ingest_http')}",
             "LEAMS_HOOK_SECRET": hook_secret,
-            "MEDIA_STORE": (var / "media").as_uri(),
+            "MEDIA_STORE": os.environ.get("MEDIA_STORE") or (var / "media").as_uri(),
+            "LEAMS_LIVE_FOLDER": os.environ.get("LEAMS_LIVE_FOLDER") or str(var / "media"),
             # each worker plans its ladders for its own share of the machine
             "LEAMS_TRANSCODER_CORES": os.environ.get("LEAMS_TRANSCODER_CORES") or f"{cores_per_transcoder():.2f}",
         }
@@ -133,7 +134,7 @@ class Topology:
             "TLS": tls,
             "WEB_UPSTREAMS": self._upstreams(),
             "STATIC_ROOT": str(ROOT / "clients/web/dist"),
-            "MEDIA_ROOT": str(self.var / "media"),
+            "MEDIA_ROOT": self.environment["LEAMS_LIVE_FOLDER"],
             "WORKERS": "1",
             "MIME_TYPES": str(MIME_TYPES),
         }

@@ -79,6 +79,37 @@ async def test_names_do_not_lead_out(store: MediaStore, name: str) -> None:
         await store.put(name, b"x")
 
 
-def test_other_stores_are_named_by_their_url() -> None:
-    """Any URL that obstore knows opens a store; nothing is asked of it yet."""
-    assert MediaStore("memory:///") is not None
+def test_only_stores_that_are_tested_are_opened() -> None:
+    """A URL of anything else is refused at the start, not at the first segment."""
+    with pytest.raises(ValueError, match="file:"):
+        MediaStore("memory:///")
+
+
+async def test_many_go_at_once_whether_they_are_there_or_not(store: MediaStore) -> None:
+    """One that is missing doesn't save the others."""
+    names = [f"b1/v1/1-{number}.m4s" for number in range(5)]
+    for name in names:
+        await store.put(name, b"x")
+    await store.delete_all(["b1/v1/1-9.m4s", *names[:3], "b2/v1/1-9.m4s"])
+    assert {item.name async for item in store.objects()} == set(names[3:])
+    assert await store.folders() == ["b1"]
+
+
+async def test_a_span_of_an_object_is_read_in_chunks(store: MediaStore) -> None:
+    """From a byte on, to before another, or all."""
+    await store.put("b1/v1/1-0.m4s", bytes(range(100)))
+    for start, end in ((0, None), (10, None), (10, 20), (0, 5)):
+        body = await store.open("b1/v1/1-0.m4s", start, end)
+        assert body is not None
+        assert (body.size_bytes, body.start, body.end) == (100, start, end or 100)
+        assert b"".join([chunk async for chunk in body.chunks]) == bytes(range(100))[start:end]
+    assert await store.open("b1/v1/1-1.m4s") is None
+    assert await store.size_bytes("b1/v1/1-0.m4s") == 100
+    assert await store.size_bytes("b1/v1/1-1.m4s") is None
+
+
+async def test_a_disk_in_trouble_is_an_os_error(store: MediaStore, tmp_path: Path) -> None:
+    """Whatever the library calls it."""
+    (tmp_path / "a folder/b1").write_bytes(b"a file where a folder should be")
+    with pytest.raises(OSError, match=r"directory|File"):
+        await store.put("b1/v1/1-0.m4s", b"x")
