@@ -36,7 +36,7 @@ def _script(name: str) -> str:
     return (Path(__file__).parent / "lua" / f"{name}.lua").read_text()
 
 
-_texts = {name: _script(name) for name in ("claim", "window", "read", "restore", "end")}
+_texts = {name: _script(name) for name in ("claim", "window", "read", "restore", "trim", "end")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class LiveWindows:
         self._window = redis.register_script(_texts["window"])
         self._read = redis.register_script(_texts["read"])
         self._restore = redis.register_script(_texts["restore"])
+        self._trim = redis.register_script(_texts["trim"])
         self._end = redis.register_script(_texts["end"])
 
     async def claim(self, public_id: str) -> Claimed | None:
@@ -138,6 +139,38 @@ class LiveWindows:
         elif start > fresh.first_sequence:  # what we knew is not what stands there
             return await self.read(public_id)
         return replace(fresh, records=records)
+
+    async def since(self, public_id: str, sequence: int) -> Live | None:
+        """What stands now with the records from `sequence` on alone; its `first_sequence` is the first of them.
+
+        None when there never was such a broadcast, or it is long over, or Redis has lost it.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        reply = await self._read(keys=[window_key(public_id), spine_key(public_id)], args=[sequence])
+        flat, texts, start = cast("tuple[list[bytes], list[bytes], int]", reply)
+        if not flat:
+            return None
+        fresh = _live(dict(zip(flat[::2], flat[1::2], strict=True)))
+        return replace(fresh, first_sequence=start, records=[_record_decoder.decode(text) for text in texts])
+
+    async def first(self, public_id: str) -> int | None:
+        """The sequence number with which the spine begins; None where there is none.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        value = await self._redis.hget(window_key(public_id), "first")
+        return None if value is None else int(value)
+
+    async def trim(self, public_id: str, first: int) -> None:
+        """Let the spine begin with this sequence number, or later where it does; the disk has no room for more.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        await self._trim(keys=[window_key(public_id), spine_key(public_id)], args=[first])
 
     async def end(self, public_id: str) -> None:
         """Close every list for good; repeating it is harmless.

@@ -13,6 +13,7 @@ from server.channels import routes as channels
 from server.errors import HANDLERS
 from server.lifespan import Lifespan, lifespan_for
 from server.middleware import ExchangeMiddleware
+from server.recordings import routes as recordings
 from server.settings import Settings
 
 
@@ -28,6 +29,7 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
             *key_routes.routes,
             *broadcasts.routes,
             *admin.routes,
+            *recordings.routes,
             *rtmp_hooks.routes,
         ],
         middleware=[Middleware(ExchangeMiddleware)],

@@ -23,6 +23,7 @@ from server.process.logs import configure_logs
 from server.process.metrics import metrics_server
 from server.process.probes import loop_probe
 from server.process.shutdown import stop_event
+from server.recordings.recorder import record_broadcasts
 from server.settings import Settings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -33,6 +34,7 @@ PARTS: tuple[Part, ...] = (
     tidy_chat,
     reconcile_broadcasts,
     read_reports,
+    record_broadcasts,
     sweep_media,
     sweep_sessions,
 )

@@ -19,6 +19,8 @@ from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
 from server.playback.broadcasts import Broadcasts, open_broadcasts
 from server.ratelimit import RateLimiter
+from server.recordings.lists import VodLists
+from server.recordings.objects import StoredMedia, open_stored
 from server.settings import Settings
 
 
@@ -36,6 +38,8 @@ class AppState(TypedDict):
     limits: RateLimiter
     chat: Chat
     broadcasts: Broadcasts
+    vod_lists: VodLists
+    stored: StoredMedia
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -78,6 +82,8 @@ def lifespan_for(settings: Settings) -> Lifespan:
                     open_chat(db, shards, tokens, join_seconds=settings.chat_join_seconds)
                 ),
                 broadcasts=await stack.enter_async_context(open_broadcasts(LiveWindows(redis), settings.redis_url)),
+                vod_lists=VodLists(db),
+                stored=open_stored(settings),
             )
 
     return lifespan

@@ -36,6 +36,7 @@ class Channel(ChannelCard, frozen=True):
     grace_until_ms: int | None
     is_owner: bool
     visibility: str
+    record: bool
 
 
 def card_of(view: ChannelView, viewers: int) -> ChannelCard:
@@ -71,6 +72,7 @@ def channel_of(view: ChannelView, viewers: int, *, grace_seconds: float, viewer_
         else None,
         is_owner=viewer_id == view.channel.owner_account_id,
         visibility=view.channel.visibility,
+        record=view.channel.record,
     )
 
 

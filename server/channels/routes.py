@@ -48,6 +48,7 @@ class ChannelEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The next broadcast is one that nobody but the owner sees."""
     ladder: Wish | msgspec.UnsetType | None = msgspec.UNSET
     """Of the broadcasts to come, within what the site allows; null: the site's."""
+    record: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 async def listing(request: "Request[AppState]") -> Response:
@@ -86,6 +87,7 @@ async def edit(request: "Request[AppState]") -> Response:
         if asked.description is msgspec.UNSET
         else parse_paragraphs(asked.description, field="description", most_chars=DESCRIPTION_MAX_CHARS)
     )
+    record = None if asked.record is msgspec.UNSET else asked.record
     async with state["db"].acquire() as connection, connection.transaction():
         channel = await _channel(request, connection)
         if channel.owner_account_id != identity.account_id:
@@ -98,6 +100,7 @@ async def edit(request: "Request[AppState]") -> Response:
             description,
             None if asked.visibility is msgspec.UNSET else asked.visibility,
             next_is_test=None if asked.next_is_test is msgspec.UNSET else asked.next_is_test,
+            record=record,
         )
         if asked.ladder is not msgspec.UNSET:
             wish = None if asked.ladder is None else msgspec.to_builtins(asked.ladder)

@@ -32,6 +32,8 @@ class ChannelRow:
     next_is_test: bool
     ladder: dict[str, Any] | None
     """What it wants of its ladder, as `media.policy.Wish`; None: the site's."""
+    record: bool
+    """Are its broadcasts kept?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class ChannelView:
 
 _CHANNEL = (
     "c.id, c.owner_account_id, c.slug, a.display_name AS name, c.title, c.category, c.description, c.created_at,"
-    " c.visibility, c.next_is_test, c.ladder"
+    " c.visibility, c.next_is_test, c.ladder, c.record"
 )
 _VISIBLE = "a.disabled_at IS NULL AND a.deleted_at IS NULL"
 _VIEW = (
@@ -116,21 +118,23 @@ async def edit_channel(
     visibility: str | None = None,
     *,
     next_is_test: bool | None = None,
+    record: bool | None = None,
 ) -> None:
-    """Write a channel's texts, and its open broadcast's; None leaves one as it is.
+    """Write a channel's texts and its wish, and its open broadcast's; None leaves one as it is.
 
     The visibility is that of broadcasts to come. Call it in a transaction: it locks the channel, then the broadcast.
     """
     await connection.execute(
         "UPDATE channels SET title = coalesce($2, title), category = coalesce($3, category),"
         " description = coalesce($4, description), visibility = coalesce($5, visibility),"
-        " next_is_test = coalesce($6, next_is_test) WHERE id = $1",
+        " next_is_test = coalesce($6, next_is_test), record = coalesce($7, record) WHERE id = $1",
         channel_id,
         title,
         category,
         description,
         visibility,
         next_is_test,
+        record,
     )
     await connection.execute(
         "UPDATE broadcasts SET title = coalesce($2, title), category = coalesce($3, category)"

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from media.objects import is_part
 from media.reload import BLOCK_TARGETS, Deliver, Directives, Park, Refused, judge, parse_directives
 from media.spine_text import LISTINGS, Listing
 from server.playback.answers import (
@@ -58,7 +59,7 @@ class PlaybackDoor:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Serve one exchange."""
-        if scope["type"] != "http" or not scope["path"].startswith(("/live/", "/media/")):
+        if scope["type"] != "http" or not _is_playback(scope["path"]):
             await self._app(scope, receive, send)
             return
         answer = WRONG_METHOD
@@ -68,6 +69,11 @@ class PlaybackDoor:
             answer = await (live_list(broadcasts, names, scope) if door == "live" else part_file(broadcasts, names))
         await send(answer.start)
         await send(answer.body)
+
+
+def _is_playback(path: str) -> bool:
+    """Lists of what is live, and its parts; whole segments that the edge lacks are `server.recordings`' matter."""
+    return path.startswith("/live/") or (path.startswith("/media/") and is_part(path))
 
 
 async def live_list(broadcasts: Broadcasts, names: list[str], scope: "Scope") -> Answer:

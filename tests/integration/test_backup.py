@@ -21,6 +21,14 @@ async def make_backup(settings: Settings, file: Path) -> Person:
     async with open_site(settings) as site:
         person = site.person()
         await person.register("ann")
+    connection = await asyncpg.connect(settings.database_url)
+    await connection.execute(
+        "INSERT INTO broadcasts (public_id, channel_id, state, title, category, ended_at)"
+        " SELECT 'vod1', id, 'ended', '', '', now() FROM channels;"
+        "INSERT INTO broadcast_segments SELECT id, 0, '[0]' FROM broadcasts;"
+        "INSERT INTO vods (broadcast_id, channel_id, state) SELECT id, channel_id, 'ready' FROM broadcasts"
+    )
+    await connection.close()
     saved = await admin(settings, "backup", str(file))
     assert saved.status == 0, saved.said
     assert "media" in saved.said
@@ -60,6 +68,8 @@ async def test_an_empty_database_takes_a_backup(settings: Settings, tmp_path: Pa
     restored = await admin(settings, "restore", str(file))
     assert restored.status == 0, restored.said
     assert await connection.fetchval("SELECT name FROM accounts") == "ann"
+    assert await connection.fetchval("SELECT state FROM vods") == "ready"
+    assert await connection.fetchval("SELECT record::text FROM broadcast_segments") == "[0]"
     await connection.close()
 
 

@@ -43,6 +43,7 @@ async def test_a_new_channel_is_offline(site: Site) -> None:
         "grace_until_ms": None,
         "is_owner": True,
         "visibility": "public",
+        "record": True,
     }
     assert account["channel"] == "ann"
     guest = (await site.person().call("GET", "/channels/ANN")).json()

@@ -1,0 +1,1 @@
+"""Recordings: what is left of a broadcast when it is over, and while it lasts."""
