@@ -18,8 +18,6 @@ AWAY_SECONDS = 10.0
 """A statistics page that is away for so long means that nobody publishes."""
 TEST_GRACE_SECONDS = 5.0
 """A test that lost its encoder is over: the next one is meant to be seen, maybe."""
-ENDED_KEPT_SECONDS = 3600.0
-"""How long the last window of an ended broadcast can still be fetched."""
 
 REFUSAL_WORDS: Mapping[Refusal, str] = {
     Refusal.ALREADY_LIVE: "A second encoder tried to publish while the first was still delivering; it was refused.",
@@ -115,45 +113,6 @@ def lacks_job(broadcast: Broadcast, *, is_leased: bool, sent_at: float | None, n
         and now - broadcast.published_at >= JOB_AFTER_SECONDS
         and (sent_at is None or now - sent_at >= JOB_AGAIN_SECONDS)
     )
-
-
-def expendable(
-    names: Iterable[str], listed: frozenset[str], unlisted_since: Mapping[str, float], hold_seconds: float, now: float
-) -> tuple[list[str], dict[str, float]]:
-    """Which files of a live window nobody can need any more, and since when the others are out of it.
-
-    A file that left every playlist stays for `hold_seconds` (RFC 8216bis §6.2.2); so does one that isn't in yet.
-    """
-    gone: list[str] = []
-    waiting: dict[str, float] = {}
-    for name in names:
-        if name in listed:
-            continue
-        since = unlisted_since.get(name, now)
-        if now - since >= hold_seconds:
-            gone.append(name)
-        else:
-            waiting[name] = since
-    return gone, waiting
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The media of one ended broadcast."""
-
-    public_id: str
-    ended_at: float
-    size_bytes: int
-
-
-def over(kept: Iterable[Kept], total_bytes: int, max_bytes: int, now: float) -> list[str]:
-    """Which ended broadcasts' media must go: the outlived, then the oldest until the total fits."""
-    gone: list[str] = []
-    for media in sorted(kept, key=lambda media: media.ended_at):
-        if now - media.ended_at >= ENDED_KEPT_SECONDS or total_bytes > max_bytes:
-            gone.append(media.public_id)
-            total_bytes -= media.size_bytes
-    return gone
 
 
 def _is_settled(broadcast: Broadcast, now: float) -> bool:

@@ -253,22 +253,6 @@ async def earlier_keyframe_seconds(connection: "Connection", row: BroadcastRow) 
     return value
 
 
-async def ends_of(connection: "Connection", public_ids: list[str]) -> dict[str, float | None]:
-    """When each of these broadcasts ended, None for one that is open; those without a row are left out."""
-    rows = await connection.fetch(
-        "SELECT public_id, state, ended_at, created_at FROM broadcasts WHERE public_id = ANY($1)", public_ids
-    )
-    return {
-        row["public_id"]: (row["ended_at"] or row["created_at"]).timestamp() if row["state"] == "ended" else None
-        for row in rows
-    }
-
-
-async def mark_media_deleted(connection: "Connection", public_id: str) -> None:
-    """Remember that nothing can be played of it any more."""
-    await connection.execute("UPDATE broadcasts SET media_deleted_at = now() WHERE public_id = $1", public_id)
-
-
 async def _one(connection: "Connection", condition: str, *values: object, lock: bool) -> BroadcastRow | None:
     suffix = " FOR UPDATE OF b" if lock else ""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {condition}{suffix}", *values)  # noqa: S608  # constants of this file

@@ -1,31 +1,40 @@
-"""The jobs part that deletes media nobody can need any more, and keeps the store within its size.
+"""The jobs part that deletes media nobody can need any more, and keeps recordings within their time and quotas.
 
-While a broadcast is open, a file goes once it has been out of the playlists for as long as RFC 8216bis §6.2.2 asks; an
-ended one's media goes an hour later, or sooner, oldest first, when the store is fuller than `LEAMS_MEDIA_MAX_GB`.
+What may go follows from rows, never from looking through the store: a store may be large and far.  Only the live folder
+is looked through, a broadcast at a time, for what workers that died left behind.  While the live folder's disk is
+nearly full, whatever lies behind the live lists goes, unless it is recorded.
 """
 
 import re
 import time
-from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import Counter, Gauge
 
 from media.live import LiveWindows
-from media.store import MediaStore
-from media.window import Live, init_name, part_name, retention_seconds, segment_name
+from media.objects import is_part
+from media.origin import FreeShare, Origin, free_share_of, open_origin
+from media.window import WINDOW_SECONDS, Live, part_name, retention_seconds
 from server.background import JobState, repeat
-from server.broadcasts import store
-from server.broadcasts.rules import Kept, expendable, over
+from server.recordings import store
+from server.recordings.rules import ENDED_LISTS_SECONDS, PARTS_KEPT_SECONDS, files_of, over, unneeded
+from server.recordings.store import Recording
 
 if TYPE_CHECKING:
     from server.db.pool import Connection
 
 EVERY_SECONDS = 10.0
+LOOK_SECONDS = 600.0
+"""Between two looks through the live folder for parts without a list, and for media without a row."""
 ADVISORY_LOCK = 0x1EA_0002
 HOLD_SLACK_SECONDS = 10.0
 """For caches and slow readers, beyond what the RFC asks."""
+TARGET_SECONDS = 2
+FILES_A_PASS = 500
+"""Records of one broadcast whose files go in one pass: it falls behind no stream, and holds up no other."""
 _PUBLIC_ID = re.compile(r"p?[0-9a-f]{18}")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -33,9 +42,28 @@ _store_bytes = Gauge("leams_media_store_bytes", "Size of all media of broadcasts
 _deleted_total = Counter("leams_media_deleted_total", "Files deleted.")
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the site grants."""
+
+    channel_max_bytes: int
+    media_max_bytes: int
+    dvr_seconds: float
+    min_free_share: float
+
+    def hold_seconds(self, *, is_tight: bool) -> float:
+        """How long a segment's file is needed from its own end on: its time in the lists, and as long again."""
+        listed = WINDOW_SECONDS if is_tight else self.dvr_seconds
+        return listed + retention_seconds(TARGET_SECONDS, listed) + HOLD_SLACK_SECONDS
+
+
 async def sweep_media(state: JobState) -> None:
     """Sweep until cancelled, while this process holds the lock."""
-    sweeper = Sweeper(MediaStore(state.settings.media_store), LiveWindows(state.redis), state.settings.media_max_bytes)
+    settings = state.settings
+    origin = open_origin(settings.media_store, settings.media_access, settings.live_folder)
+    free_share = free_share_of(origin.folder) if origin.folder else lambda: 1.0
+    limits = Limits(settings.channel_max_bytes, settings.media_max_bytes, settings.dvr_seconds, settings.min_free_share)
+    sweeper = Sweeper(origin, LiveWindows(state.redis), free_share, limits)
 
     async def lead() -> bool:
         async with state.db.acquire() as connection:
@@ -47,79 +75,161 @@ async def sweep_media(state: JobState) -> None:
 
 
 class Sweeper:
-    """What one sweep remembers for the next: since when each file is out of its window."""
+    """What one sweep remembers for the next."""
 
-    def __init__(self, media: MediaStore, windows: LiveWindows, max_bytes: int) -> None:
-        self._media = media
+    def __init__(self, origin: Origin, windows: LiveWindows, free_share: FreeShare, limits: Limits) -> None:
+        self._origin = origin
         self._windows = windows
-        self._max_bytes = max_bytes
-        self._unlisted_since: dict[str, dict[str, float]] = {}
+        self._free_share = free_share
+        self._limits = limits
+        self._looked_at: dict[str, float] = {}
+        self._evicted: dict[int, int] = {}
+        """By the broadcast: copies of records before this sequence number are gone from the live folder."""
+        self._without_parts: set[int] = set()
+        self._strangers_at = 0.0
 
     async def once(self, connection: "Connection", now: float) -> None:
-        """One sweep.
+        """One sweep; a place that is away holds up only what lies there.
 
         Raises:
-            OSError, RedisError, asyncpg.PostgresError: something is away; nothing was deleted that is needed.
+            RedisError, asyncpg.PostgresError: something is away; nothing was deleted that is needed.
         """
-        sizes, names = await self._listing()
-        ends = await store.ends_of(connection, list(sizes))
-        waiting: dict[str, dict[str, float]] = {}
-        kept: list[Kept] = []
-        for public_id, size_bytes in sizes.items():
-            ended_at = ends.get(public_id, 0.0)  # without a row, its channel is gone: outlived
-            if ended_at is None:
-                waiting[public_id] = await self._sweep_open(public_id, names[public_id], now)
-            else:
-                kept.append(Kept(public_id, ended_at, size_bytes))
-        self._unlisted_since = waiting
-        total_bytes = sum(sizes.values())
-        for public_id in over(kept, total_bytes, self._max_bytes, now):
-            deleted = await self._media.delete_prefix(f"{public_id}/")
-            await store.mark_media_deleted(connection, public_id)
+        recordings = await store.unfinished(connection)
+        for recording in recordings:
+            try:
+                await self._sweep_open(connection, recording, now)
+            except OSError as error:
+                _log.warning("sweep_failed", broadcast=recording.public_id, error=str(error)[:200])
+        open_ids = {recording.public_id for recording in recordings}
+        self._looked_at = {key: at for key, at in self._looked_at.items() if key in open_ids}
+        self._evicted = {one.broadcast_id: self._evicted.get(one.broadcast_id, 0) for one in recordings}
+        await self._apply_limits(connection, recordings)
+        try:
+            await self._delete_media(connection, now)
+            await self._tidy(connection, now)
+            if now - self._strangers_at >= LOOK_SECONDS:
+                await self._delete_strangers(connection)
+                self._strangers_at = now
+        except OSError as error:
+            _log.warning("store_not_swept", error=str(error)[:200])
+
+    # --- what is open ---
+
+    async def _sweep_open(self, connection: "Connection", recording: Recording, now: float) -> None:
+        is_tight = self._free_share() < self._limits.min_free_share
+        hold_seconds = self._limits.hold_seconds(is_tight=is_tight)
+        if is_tight and self._origin.is_one:
+            await self._windows.trim(recording.public_id, recording.next_sequence - WINDOW_SECONDS // TARGET_SECONDS)
+        first = await self._windows.first(recording.public_id)
+        if first is not None:
+            await self._delete_unrecorded(connection, recording, first, hold_seconds, now)
+        if not self._origin.is_one:
+            await self._evict(connection, recording, hold_seconds, now)
+        if now - self._looked_at.get(recording.public_id, 0.0) >= LOOK_SECONDS:
+            self._looked_at[recording.public_id] = now
+            await self._delete_unlisted_parts(recording)
+
+    async def _delete_unrecorded(
+        self, connection: "Connection", recording: Recording, first: int, hold_seconds: float, now: float
+    ) -> None:
+        oldest = await store.unrecorded(connection, recording.broadcast_id, first, FILES_A_PASS)
+        gone = unneeded(oldest, first, hold_seconds, now)
+        if gone:
+            await self._delete(files_of(recording.public_id, gone))
+            await store.forget_records(connection, recording.broadcast_id, [record.sequence for record in gone])
+
+    async def _evict(self, connection: "Connection", recording: Recording, hold_seconds: float, now: float) -> None:
+        """Copies in the live folder that the store has too, and the lists no more: the edge asks the store for them."""
+        start = self._evicted.get(recording.broadcast_id, 0)
+        records = await store.records_of(connection, recording.broadcast_id, start, FILES_A_PASS)
+        old = unneeded(records, recording.next_sequence, hold_seconds, now)
+        marked = await self._origin.marked(recording.public_id) if old else set()
+        for record in old:
+            files = files_of(recording.public_id, [record])
+            if not marked.isdisjoint(files):
+                return
+            await self._origin.live.delete_all(files)
+            _deleted_total.inc(len(files))
+            self._evicted[recording.broadcast_id] = record.sequence + 1
+
+    async def _delete_unlisted_parts(self, recording: Recording) -> None:
+        live = await self._windows.since(recording.public_id, recording.next_sequence)
+        if live is None:  # Redis has lost it or nothing is out yet: keep all
+            return
+        listed = _listed_parts(recording.public_id, live)
+        before = time.time() - PARTS_KEPT_SECONDS
+        parts = [
+            item.name
+            async for item in self._origin.live.objects(f"{recording.public_id}/")
+            if is_part(item.name) and item.modified < before and item.name not in listed
+        ]
+        await self._delete(parts, is_live_only=True)
+
+    # --- what has ended ---
+
+    async def _apply_limits(self, connection: "Connection", recordings: list[Recording]) -> None:
+        gone = await store.expired(connection)
+        kept = [one for one in await store.kept(connection) if one.broadcast_id not in gone]
+        open_bytes: dict[int, int] = {}
+        for recording in recordings:
+            open_bytes[recording.channel_id] = open_bytes.get(recording.channel_id, 0) + recording.size_bytes
+        gone += over(kept, open_bytes, self._limits.channel_max_bytes, self._limits.media_max_bytes)
+        if gone:
+            await store.mark_deleted(connection, gone)
+            _log.info("recordings_outlived", count=len(gone))
+        total = sum(one.size_bytes for one in kept if one.broadcast_id not in gone) + sum(open_bytes.values())
+        _store_bytes.set(total)
+        if total > self._limits.media_max_bytes:
+            _log.warning("media_store_full", bytes=total, max_bytes=self._limits.media_max_bytes)
+
+    async def _delete_media(self, connection: "Connection", now: float) -> None:
+        for broadcast_id, public_id in await store.media_to_delete(connection, now, ENDED_LISTS_SECONDS):
+            deleted = await self._origin.delete_broadcast(public_id)
+            await store.mark_media_deleted(connection, broadcast_id)
             _deleted_total.inc(deleted)
             _log.info("media_deleted", broadcast=public_id, files=deleted)
-            total_bytes -= sizes[public_id]
-        _store_bytes.set(total_bytes)
-        if total_bytes > self._max_bytes:
-            _log.warning("media_store_full", bytes=total_bytes, max_bytes=self._max_bytes)
 
-    async def _listing(self) -> tuple[dict[str, int], dict[str, list[str]]]:
-        sizes: dict[str, int] = defaultdict(int)
-        names: dict[str, list[str]] = defaultdict(list)
-        async for item in self._media.objects():
-            public_id, _, rest = item.name.partition("/")
-            if rest and _PUBLIC_ID.fullmatch(public_id):  # other things may live in the same store
-                sizes[public_id] += item.size_bytes
-                names[public_id].append(item.name)
-        return sizes, names
+    async def _tidy(self, connection: "Connection", now: float) -> None:
+        """A minute after the end the parts go; when the live lists do, all that is not the recording."""
+        for broadcast_id, public_id, ended_at in await store.untidy(connection, now - PARTS_KEPT_SECONDS):
+            if broadcast_id not in self._without_parts:
+                names = [item.name async for item in self._origin.live.objects(f"{public_id}/")]
+                await self._delete([name for name in names if is_part(name)], is_live_only=True)
+                self._without_parts.add(broadcast_id)
+            if now - ended_at < ENDED_LISTS_SECONDS or await self._origin.marked(public_id):
+                continue
+            records = await store.unrecorded(connection, broadcast_id, 1 << 30, 1 << 30)
+            await self._delete(files_of(public_id, records))
+            await store.forget_records(connection, broadcast_id, [record.sequence for record in records])
+            if not self._origin.is_one:
+                _deleted_total.inc(await self._origin.live.delete_prefix(f"{public_id}/"))
+            await store.mark_tidied(connection, broadcast_id)
+            self._without_parts.discard(broadcast_id)
 
-    async def _sweep_open(self, public_id: str, names: list[str], now: float) -> dict[str, float]:
-        live = await self._windows.read(public_id)
-        known = self._unlisted_since.get(public_id, {})
-        if live is None or not live.tails:  # Redis has lost it or nothing is out yet: keep all
-            return known
-        media = [name for name in names if name.count("/") == 2]  # the thumbnail lies beside the renditions
-        gone, waiting = expendable(media, _listed(public_id, live), known, _hold_seconds(live), now)
-        for name in gone:
-            await self._media.delete(name)
-        _deleted_total.inc(len(gone))
-        return waiting
+    async def _delete_strangers(self, connection: "Connection") -> None:
+        """Media of broadcasts without a row: their channels are gone."""
+        folders = set(await self._origin.live.folders())
+        if not self._origin.is_one:
+            folders |= set(await self._origin.store.folders())
+        ids = [name for name in folders if _PUBLIC_ID.fullmatch(name)]  # other things may live in the same store
+        known = await store.known_broadcasts(connection, ids)
+        for public_id in sorted(set(ids) - known):
+            deleted = await self._origin.delete_broadcast(public_id)
+            _deleted_total.inc(deleted)
+            _log.info("media_deleted", broadcast=public_id, files=deleted)
 
-
-def _listed(public_id: str, live: Live) -> frozenset[str]:
-    """Every file that some list may name: whole segments of the spine, inits, and the parts of the tails."""
-    names: set[str] = set()
-    for rendition, tail in (live.tails or {}).items():
-        folder = f"{public_id}/{rendition}"
-        for record in live.records:
-            names.add(f"{folder}/{segment_name(record.generation, record.sequence)}")
-            names.add(f"{folder}/{init_name(record.generation, record.run)}")
-        for segment in tail.segments:
-            names |= {f"{folder}/{segment.name}", f"{folder}/{segment.init}"}
-            names |= {f"{folder}/{part_name(segment.generation, part.number)}" for part in segment.parts}
-    return frozenset(names)
+    async def _delete(self, names: Collection[str], *, is_live_only: bool = False) -> None:
+        if not names:
+            return
+        place = self._origin.live if is_live_only else self._origin
+        await place.delete_all(list(names))
+        _deleted_total.inc(len(names))
 
 
-def _hold_seconds(live: Live) -> float:
-    listed_seconds = sum(record.duration_us for record in live.records) / 1_000_000
-    return retention_seconds(live.master.target_duration_seconds, listed_seconds) + HOLD_SLACK_SECONDS
+def _listed_parts(public_id: str, live: Live) -> frozenset[str]:
+    return frozenset(
+        f"{public_id}/{rendition}/{part_name(segment.generation, part.number)}"
+        for rendition, tail in (live.tails or {}).items()
+        for segment in tail.segments
+        for part in segment.parts
+    )

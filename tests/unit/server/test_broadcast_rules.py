@@ -6,19 +6,15 @@ import pytest
 
 from media.broadcast import Broadcast, Refusal, Session, State, end
 from server.broadcasts.rules import (
-    ENDED_KEPT_SECONDS,
     REFUSAL_WORDS,
     SETTLE_SECONDS,
     SILENT_SECONDS,
     DropEncoder,
     FindEncoder,
-    Kept,
     LoseEncoder,
     Seen,
     compare,
-    expendable,
     lacks_job,
-    over,
     silence,
     watch,
 )
@@ -116,27 +112,6 @@ def test_a_job_is_sent_again_only_when_nobody_works() -> None:
     assert lacks_job(LIVE, is_leased=False, sent_at=101.0, now=105.0)
     assert not lacks_job(WAITING, is_leased=False, sent_at=None, now=300.0)
     assert not lacks_job(end(LIVE, "stopped", 200.0).broadcast, is_leased=False, sent_at=None, now=300.0)
-
-
-def test_a_file_goes_only_after_it_was_out_of_the_window_long_enough() -> None:
-    """Listed files stay; the clock begins when a file is first seen outside, not when it was written."""
-    listed = frozenset({"a/v/2"})
-    gone, waiting = expendable(["a/v/1", "a/v/2"], listed, {}, 60.0, 1000.0)
-    assert (gone, waiting) == ([], {"a/v/1": 1000.0})
-    gone, waiting = expendable(["a/v/1", "a/v/2"], listed, waiting, 60.0, 1059.9)
-    assert (gone, waiting) == ([], {"a/v/1": 1000.0})
-    assert expendable(["a/v/1", "a/v/2"], listed, waiting, 60.0, 1060.0) == (["a/v/1"], {})
-    assert expendable(["a/v/1"], frozenset({"a/v/1"}), {"a/v/1": 0.0}, 60.0, 1060.0) == ([], {}), "it was not in yet"
-
-
-def test_ended_media_goes_when_outlived_or_when_the_store_is_full() -> None:
-    """The oldest first, and no more than needed."""
-    kept = [Kept("new", 900.0, 100), Kept("old", 500.0, 100), Kept("middle", 700.0, 100)]
-    assert over(kept, 400, 400, 1000.0) == []
-    assert over(kept, 400, 300, 1000.0) == ["old"]
-    assert over(kept, 400, 250, 1000.0) == ["old", "middle"]
-    assert over(kept, 400, 0, 1000.0) == ["old", "middle", "new"]
-    assert over(kept, 300, 400, 500.0 + ENDED_KEPT_SECONDS) == ["old"]
 
 
 def test_every_refusal_has_words() -> None:
