@@ -52,8 +52,8 @@ class StoredMedia:
         """
         if self._origin is None:
             return None
-        if NAME.fullmatch(name) is None or (is_part(name) and not self._origin.is_one):
-            return None  # parts never leave the live folder
+        if NAME.fullmatch(name) is None:
+            return None
         if self._streams >= STREAMS_MAX:
             raise AppError("unavailable", 503, "Too much is asked for right now.", retry_after_seconds=1)
         span = span_of(range_header)
@@ -91,6 +91,12 @@ class StoredMedia:
 
 
 async def stored_object(request: "Request[AppState]") -> Response | None:
-    """What `/media/<name>` asks for, from the store; None when it has nothing to do with it."""
-    name = request.url.path.removeprefix("/media/")
+    """What `/media/<name>` asks for, from the store; None when it has nothing to do with it.
+
+    The edge asks for `/stored/<name>` when a list names a part that its disk doesn't have: a worker elsewhere wrote it.
+    """
+    path = request.url.path
+    if path.startswith("/media/") and is_part(path):
+        return None  # nobody's: it is in no list
+    name = path.removeprefix("/media/").removeprefix("/stored/")
     return await request.state["stored"].answer(name, request.headers.get("range"))

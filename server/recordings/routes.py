@@ -258,4 +258,5 @@ routes: list[BaseRoute] = [
     Route("/vod/{public_id}/{rendition}/iframes.m3u8", iframes),
     Route("/vod/{path:path}", missing),
     Route("/media/{path:path}", stored),
+    Route("/stored/{path:path}", stored),
 ]

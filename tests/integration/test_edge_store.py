@@ -6,11 +6,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from media.live import LiveWindows
 from media.objects import IMMUTABLE
+from media.origin import open_origin
 from media.store import MediaStore
+from media.window import part_name
 from tests.services.edge import edge_nginx, web_process
 from tests.services.s3 import URL, access, environment, s3_server
+from tests.services.worker import Worker
 from workbench.machine import give_to_user
 
 
@@ -62,6 +67,25 @@ async def test_what_left_the_disk_is_fetched_once_and_kept(edge: tuple[str, Path
         await store.delete("b1/v1/7-0.m4s")
         span = await client.get("/media/b1/v1/7-0.m4s", headers={"Range": "bytes=1000-1999"})
         assert (span.status_code, span.content) == (206, data[1000:2000])
+
+
+async def test_a_part_of_a_worker_elsewhere_plays_from_the_store(
+    edge: tuple[str, Path], s3_port: int, redis: Redis
+) -> None:
+    """`LEAMS_LIVE_FOLDER=none`: lists name it, the disk lacks it, nobody is redirected."""
+    address, _ = edge
+    origin = open_origin(URL, access(s3_port), None)
+    public_id = "1" * 18
+    worker = Worker(public_id, origin, LiveWindows(redis))
+    await worker.claim()
+    await worker.write(2)
+    name = f"{public_id}/v1/{part_name(worker.generation, 1)}"
+    async with httpx.AsyncClient(base_url=address) as client:
+        listed = await client.get(f"/live/{public_id}/v1/index.m3u8")
+        assert part_name(worker.generation, 1) in listed.text
+        reply = await client.get(f"/media/{name}")
+        assert (reply.status_code, reply.content) == (200, await origin.get(name))
+        assert (await client.get(f"/stored/{name}")).status_code == 404, "for the edge alone"
 
 
 async def test_private_objects_are_not_reached_around_their_secret(edge: tuple[str, Path], s3_port: int) -> None:
