@@ -25,7 +25,7 @@ from chat.ending import end
 from chat.fanout import GAP_MAX_SECONDS
 from chat.keys import partition, room_key
 from chat.live_room import Heard, LiveRoom
-from chat.presence import BEAT_SECONDS, Counts, PresenceWriter, read_info
+from chat.presence import BEAT_SECONDS, PresenceWriter, read_info
 from chat.publisher import Published, Publisher, Stale, event_json
 from chat.ratelimit import Allowance
 from chat.room import Position, Refusal, RoomRules
@@ -270,8 +270,7 @@ class Hub:
         room.fanout.enter(socket)
         audience.tell(socket, standing)
         room.empty_since = None
-        counts = audience.counts()
-        room.totals = Counts(max(room.totals.viewers, counts.viewers), max(room.totals.chatters, counts.chatters))
+        room.totals = room.totals.at_least(audience.counts())
         if self.is_draining:
             asyncio.get_running_loop().call_soon(self._ask_to_move, socket)
         return standing

@@ -1,8 +1,8 @@
 """How many watch and chat, and what is true of a room now.
 
 Each process writes its own two counts per room, so a crash costs nothing but their lifetime and the price is flat.
-*Viewers* are sockets, guests too (they stand in for players); *chatters* are accounts with a socket in the room, each
-counted once per process.
+*Viewers* are players (`chat.viewers`); while a room has none that tell of themselves, sockets stand in, guests' too.
+*Chatters* are accounts with a socket in the room, each counted once per process.
 
 For broadcasts: when a channel goes live, is interrupted, ends, or changes its title, call `publish_info(shards, Info(
 room=str(channel_id), live=…, broadcast=…, title=…, …))`; leave `viewers` and `chatters` out, every process adds them.
@@ -19,6 +19,7 @@ import msgspec
 from chat.calls import Script
 from chat.keys import room_key
 from chat.shards import Shards
+from chat.viewers import VIEWER_HOLDS_MS
 from chat.wire import Info
 
 BEAT_SECONDS = 1.2
@@ -45,6 +46,13 @@ class Counts:
 
     viewers: int = 0
     chatters: int = 0
+    is_of_players: bool = False
+    """Viewers are players, not sockets."""
+
+    def at_least(self, own: "Counts") -> "Counts":
+        """As it must be where one process has so many sockets and chatters itself; players are not its to count."""
+        viewers = self.viewers if self.is_of_players else max(self.viewers, own.viewers)
+        return Counts(viewers, max(self.chatters, own.chatters), is_of_players=self.is_of_players)
 
 
 async def publish_info(shards: Shards, info: Info) -> None:
@@ -89,13 +97,18 @@ async def room_counts(shards: Shards, room_ids: Iterable[int]) -> dict[int, Coun
     """
     ids = list(room_ids)
     replies = await asyncio.gather(
-        *(shards.script(_script, [room_key(room_id, "presence")], (_HOLDS_MS,), _counts) for room_id in ids)
+        *(shards.script(_script, _keys(room_id), (_HOLDS_MS, VIEWER_HOLDS_MS), _counts) for room_id in ids)
     )
     return dict(zip(ids, replies, strict=True))
 
 
+def _keys(room_id: int) -> list[str]:
+    return [room_key(room_id, "presence"), room_key(room_id, "viewers")]
+
+
 def _counts(reply: Any) -> Counts:
-    return Counts(*reply)
+    viewers, chatters, is_of_players = reply
+    return Counts(viewers, chatters, is_of_players=bool(is_of_players))
 
 
 class PresenceWriter:
@@ -120,5 +133,5 @@ class PresenceWriter:
         return totals
 
     def _write(self, room_id: int, own: Counts) -> "asyncio.Future[Counts]":
-        arguments = (_HOLDS_MS, self._process, own.viewers, own.chatters)
-        return self._shards.script(_script, [room_key(room_id, "presence")], arguments, _counts)
+        arguments = (_HOLDS_MS, VIEWER_HOLDS_MS, self._process, own.viewers, own.chatters)
+        return self._shards.script(_script, _keys(room_id), arguments, _counts)

@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from server import chat_ws, health, rtmp_hooks
 from server.accounts import routes as accounts
 from server.admin import routes as admin
+from server.analytics import routes as analytics
 from server.auth import routes as auth
 from server.broadcasts import routes as broadcasts
 from server.channels import key_routes
@@ -22,6 +23,7 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
     return Starlette(
         routes=[
             *chat_ws.routes,  # first: routes are tried one after the other, and a storm of sockets tries them most
+            *analytics.routes,  # next: each player asks every five seconds
             *health.routes,
             *auth.routes,
             *accounts.routes,

@@ -18,7 +18,7 @@ BODY_MAX_BYTES = 64 * 1024
 """Ample for every JSON body we take; the largest is a profile of a few kilobytes."""
 
 
-async def json_body(request: "Request[Any]", into: type[T]) -> T:
+async def json_body(request: "Request[Any]", into: type[T], *, max_bytes: int = BODY_MAX_BYTES) -> T:
     """Read a bounded JSON body as `into`.
 
     Raises:
@@ -32,8 +32,8 @@ async def json_body(request: "Request[Any]", into: type[T]) -> T:
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > BODY_MAX_BYTES:
-            raise AppError("body_too_large", 413, f"The body is longer than {BODY_MAX_BYTES} bytes.")
+        if size > max_bytes:
+            raise AppError("body_too_large", 413, f"The body is longer than {max_bytes} bytes.")
         chunks.append(chunk)
     try:
         return msgspec.json.decode(b"".join(chunks), type=into)

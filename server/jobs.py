@@ -8,6 +8,7 @@ import structlog
 
 from chat.ending import end
 from chat.shards import open_shards
+from server.analytics.recorder import record_analytics
 from server.auth.sweep import sweep_sessions
 from server.background import JobState, Part, Passes
 from server.broadcasts.reconciler import reconcile_broadcasts
@@ -37,6 +38,7 @@ PARTS: tuple[Part, ...] = (
     record_broadcasts,
     sweep_media,
     sweep_sessions,
+    record_analytics,
 )
 
 

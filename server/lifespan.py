@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from chat.shards import Shards, open_shards
 from media.live import LiveWindows
+from server.analytics.beacons import Beacons, open_beacons
 from server.auth.passwords import Passwords, open_passwords
 from server.auth.signing_keys import AccessTokens
 from server.broadcasts.control import Control, open_control
@@ -40,6 +41,7 @@ class AppState(TypedDict):
     broadcasts: Broadcasts
     vod_lists: VodLists
     stored: StoredMedia
+    beacons: Beacons
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -84,6 +86,7 @@ def lifespan_for(settings: Settings) -> Lifespan:
                 broadcasts=await stack.enter_async_context(open_broadcasts(LiveWindows(redis), settings.redis_url)),
                 vod_lists=VodLists(db),
                 stored=open_stored(settings),
+                beacons=await stack.enter_async_context(open_beacons(db, redis, shards)),
             )
 
     return lifespan

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+_QUIET = {"/api/v1/beacons": 204}
+"""What is asked by each player every five seconds, and the answer that needs no line."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 
 SECURITY_HEADERS = {
@@ -62,10 +64,11 @@ class ExchangeMiddleware:
                 response = await on_crash(Request(scope), error)
                 await response(scope, receive, send_with_headers)
             finally:
-                _log.info(
-                    "http_exchange",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    seconds=round(time.perf_counter() - started, 4),
-                )
+                if _QUIET.get(scope["path"]) != status:
+                    _log.info(
+                        "http_exchange",
+                        method=scope["method"],
+                        path=scope["path"],
+                        status=status,
+                        seconds=round(time.perf_counter() - started, 4),
+                    )

@@ -45,6 +45,8 @@ LOGIN_BY_ADDRESS: Final = Limit("login-address", 30, 60)
 REGISTER_BY_ADDRESS: Final = Limit("register-address", 10, 3600)
 REFRESH_BY_ADDRESS: Final = Limit("refresh-address", 120, 60)
 PASSWORD_BY_ACCOUNT: Final = Limit("password-account", 10, 60)
+BEACONS_BY_ADDRESS: Final = Limit("beacon-address", 800, 15)
+"""Two hundred players behind one address, a beat each 5 s, and their comings and goings."""
 REFUSED_ENCODER_BY_ADDRESS: Final = Limit("encoder-address", 20, 60)
 """Encoders with keys that open nothing; OBS tries again after two seconds, so a wrong key alone reaches it in 40 s."""
 SPENT_MAX: Final = 10_000
@@ -83,6 +85,20 @@ class RateLimiter:
             AppError: 429 `too_many_tries`.
         """
         await self.spend(limit, network_of(address), factor=LOOPBACK_FACTOR if is_loopback(address) else 1)
+
+    def spend_here(self, limit: Limit, address: str) -> None:
+        """Count one try from a network address in this process alone: where asking Redis would cost more than the try.
+
+        Raises:
+            AppError: 429 `too_many_tries`.
+        """
+        now = self._clock()
+        subject = network_of(address)
+        window = int(now // limit.window_seconds)
+        tries = self._count_here(f"{limit.what}:{subject}:{window}")
+        if tries > limit.most * (LOOPBACK_FACTOR if is_loopback(address) else 1):
+            remaining = (window + 1) * limit.window_seconds - now
+            raise AppError("too_many_tries", 429, "Too many tries: wait a little.", retry_after_seconds=remaining)
 
     def is_spent(self, limit: Limit, address: str) -> bool:
         """Is this process sure, without asking anybody, that the address is over the limit?"""
