@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 _ADD = """
 INSERT INTO broadcast_minutes AS m (broadcast_id, minute, starts, ends, played_ms, stalled_ms, stalls, dropped_frames,
   frames, startup, latency, rungs_ms)
-SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM broadcasts WHERE public_id = $1
+SELECT id, $2::timestamptz, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bigint,
+  $9::bigint, $10::bigint[], $11::bigint[], $12::bigint[] FROM broadcasts WHERE public_id = $1
 ON CONFLICT (broadcast_id, minute) DO UPDATE SET
   starts = m.starts + excluded.starts,
   ends = m.ends + excluded.ends,
@@ -28,7 +29,7 @@ ON CONFLICT (broadcast_id, minute) DO UPDATE SET
 """
 _SAMPLE = """
 INSERT INTO broadcast_minutes AS m (broadcast_id, minute, viewers_max, viewers_sum, viewer_samples)
-SELECT id, $2, $3, $3, 1 FROM broadcasts WHERE public_id = $1
+SELECT id, $2::timestamptz, $3::integer, $3::integer, 1 FROM broadcasts WHERE public_id = $1
 ON CONFLICT (broadcast_id, minute) DO UPDATE SET
   viewers_max = greatest(m.viewers_max, excluded.viewers_max),
   viewers_sum = m.viewers_sum + excluded.viewers_sum,
@@ -48,7 +49,7 @@ async def stream_place(connection: "Connection") -> str:
 async def save_stream_place(connection: "Connection", place: str) -> None:
     """Remember how far the stream has been recorded: in the transaction that records it."""
     await connection.execute(
-        "INSERT INTO analytics_place (place) VALUES ($1) ON CONFLICT (only) DO UPDATE SET place = excluded.place", place
+        "INSERT INTO analytics_place (place) VALUES ($1) ON CONFLICT (is_one) DO UPDATE SET place = excluded.place", place
     )
 
 

@@ -188,7 +188,8 @@ async def test_figures_end_up_in_their_minute_once(
         assert await tell(site, "one", stalls=1, stalled_ms=1000) == 204
 
     async def is_in_stream() -> bool:
-        return bool(await redis.xlen(STREAM))
+        entries: Any = await redis.xrange(STREAM)
+        return sum(json.loads(fields[FIELD])["tally"]["played_ms"] for _, fields in entries) == 15_000
 
     await eventually(is_in_stream, "the figures to be pushed")
     await redis.xadd(STREAM, {FIELD: b"{nonsense"})

@@ -31,7 +31,7 @@ _STATEMENTS = (
     """,
     "CREATE INDEX broadcast_minutes_age ON broadcast_minutes (minute)",
     # how far the stream of beacons was recorded; one row
-    "CREATE TABLE analytics_place (only boolean PRIMARY KEY DEFAULT true CHECK (only), place text NOT NULL)",
+    "CREATE TABLE analytics_place (is_one boolean PRIMARY KEY DEFAULT true CHECK (is_one), place text NOT NULL)",
     # entry by entry; the shorter one, or none, counts as nothing
     """
     CREATE FUNCTION sum_arrays(one bigint[], other bigint[]) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$
