@@ -17,6 +17,7 @@ THUMBNAIL_SECONDS = 10
 THUMBNAIL_WIDTH_PX = 640
 THUMBNAIL = "thumbnail"
 PROGRESS = "progress"
+LEVELS = "levels"
 
 _COPIED = ["-map", "0:v:0", "-c:v", "copy", "-video_track_timescale", str(VIDEO_TIMESCALE)]
 SOUND_FRAMES = 4
@@ -50,7 +51,8 @@ def part_frames(part_target_us: int, fps: float) -> int:
 def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], part_target_us: int) -> list[str]:
     """The whole argv; FLV comes in on standard input.
 
-    `descriptors` names the open write ends: one for each rung, `audio`, `progress`, and with video `thumbnail`.
+    `descriptors` names the open write ends: one for each rung, `audio`, `progress`, with video `thumbnail`, and maybe
+    `levels`.
     """
     argv = [ffmpeg, "-hide_banner", "-loglevel", "warning", "-nostats"]
     argv += ["-progress", f"pipe:{descriptors[PROGRESS]}", "-stats_period", "0.5"]
@@ -65,11 +67,21 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], part_target
         argv += _COPIED if rung.is_copied else _encoded(rung, plan, _keys(plan, encoded, rung))
         argv += [*mp4(part_frames(part_target_us, rung.fps), rung.fps), f"pipe:{descriptors[rung.name]}"]
     argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{plan.audio_kbps}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
-    argv += ["-af", "aresample=async=1000:first_pts=0", *sound_mp4(), f"pipe:{descriptors[AUDIO]}"]
+    argv += ["-af", f"aresample=async=1000:first_pts=0{_levels(descriptors)}", *sound_mp4()]
+    argv += [f"pipe:{descriptors[AUDIO]}"]
     if plan.video:
         argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-threads", "1", "-q:v", "5", "-fps_mode", "passthrough"]
         argv += ["-flush_packets", "1", "-f", "image2pipe", f"pipe:{descriptors[THUMBNAIL]}"]
     return argv
+
+
+def _levels(descriptors: Mapping[str, int]) -> str:
+    """Print the level of each frame of sound, if anybody reads it (`transcoder.levels`)."""
+    if LEVELS not in descriptors:
+        return ""
+    level = "RMS_level"
+    stats = f"astats=metadata=1:reset=1:measure_perchannel=none:measure_overall={level}"
+    return f",{stats},ametadata=print:key=lavfi.astats.Overall.{level}:file='pipe\\:{descriptors[LEVELS]}':direct=1"
 
 
 def _graph(plan: Plan, encoded: list[Rung]) -> str:

@@ -86,6 +86,30 @@ class Source(msgspec.Struct, frozen=True):
     keyframe_seconds: float | None
 
 
+class Measured(msgspec.Struct, frozen=True):
+    """What was measured of the encoder's stream beyond `Source`."""
+
+    steady_seconds: float
+    """Media since the stream began or changed: rates over much less say little."""
+    nominal_fps: float
+    claimed_kbps: int
+    """What the encoder says that its picture takes; 0: it says nothing."""
+    missing_frames: int
+    """Of the last minute, against the nominal rate."""
+    missing_percent: float
+    last_keyframe_seconds: float
+    """The last whole distance; 0 before the second key frame."""
+    are_keys_regular: bool | None
+    b_frames: int
+    """The most in a row."""
+    timestamp_jumps: int
+    """In ten minutes."""
+    audio_db: float | None
+    """RMS of the last seconds in dBFS; None without sound, or not measured yet."""
+    silent_seconds: float | None
+    """How long it has been silent."""
+
+
 class RenditionFigures(msgspec.Struct, frozen=True):
     """A rendition as it leaves, for the dashboard; audio has no width, height and fps (0)."""
 
@@ -132,6 +156,8 @@ class Health(_Report, frozen=True, kw_only=True):
     speed: float
     """FFmpeg's: below 1 it falls behind."""
     warnings: tuple[Warned, ...] = ()
+    measured: Measured | None = None
+    """None: from a worker of before these figures."""
 
 
 class Gone(_Report, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Literal
 
 from media.avc import AudioConfig, ConfigError, VideoConfig, parse_audio_config, parse_video_config
 from media.flv import FlvError, Kind, Tag, Value, parse_audio, parse_metadata, parse_video
+from media.frames import FrameMeter
 
 SOUND_WAIT_MS = 700
 """How much video may pass before its source counts as one without sound."""
@@ -63,6 +64,22 @@ class Health:
     audio_kbps: float
     keyframe_seconds: float
     """The longest recent distance, the one that is still open included; 0 before the first key frame."""
+    last_keyframe_seconds: float = 0.0
+    """The last whole distance; 0 before the second key frame."""
+    are_keys_regular: bool | None = None
+    """None before the third key frame."""
+    nominal_fps: float = 0.0
+    """What the encoder claims to send."""
+    missing_frames: int = 0
+    """Holes of the last minute, against the nominal rate."""
+    missing_percent: float = 0.0
+    b_frames: int = 0
+    timestamp_jumps: int = 0
+    """In ten minutes."""
+    sound_away_seconds: float = 0.0
+    """For how long the sound that there was has stayed away while the picture went on."""
+    steady_seconds: float = 0.0
+    """Media since the stream began or changed: rates over much less say little."""
 
 
 @dataclass(slots=True)
@@ -109,6 +126,7 @@ class SourceWatch:
         self._start_ms: int | None = None
         self._picture_start_ms: int | None = None
         self._keys: deque[int] = deque(maxlen=KEYS_KEPT)
+        self._meter = FrameMeter()
         self._had_sound = True
         self._had_picture = True
 
@@ -147,14 +165,16 @@ class SourceWatch:
             if head.codec == "h264" and config != stream.config:
                 change = change or self._note_video_config(config)
             if change:
-                self._reset()
+                self._reset(change)
             return Seen(tag, time_ms, is_key=False, is_config=True, change=change)
         change = change or self._jump(stream, time_ms)
         if change is None and not self._had_picture and head.is_key:
             change = "picture_appeared"
         if change:
-            self._reset()
+            self._reset(change)
         stream.note(time_ms, len(tag.data))
+        self._meter.pass_time(time_ms, JUMP_FORWARD_MS)
+        self._meter.take(time_ms, _shown_later_ms(tag.data), 1000 / self._fps(), is_key=head.is_key)
         if head.is_key:
             self._keys.append(time_ms)
             if self._picture_start_ms is None:
@@ -189,14 +209,15 @@ class SourceWatch:
                     raise FlvError(str(error)) from error
                 stream.config = config
             if change:
-                self._reset()
+                self._reset(change)
             return Seen(tag, time_ms, is_key=False, is_config=True, change=change)
         change = change or self._jump(stream, time_ms)
         if change is None and not self._had_sound:
             change = "sound_appeared"
         if change:
-            self._reset()
+            self._reset(change)
         stream.note(time_ms, len(tag.data))
+        self._meter.pass_time(time_ms, JUMP_FORWARD_MS)
         if self._start_ms is None:
             self._start_ms = time_ms
         return Seen(tag, time_ms, is_key=False, is_config=False, change=change)
@@ -206,8 +227,9 @@ class SourceWatch:
             return None
         return "timestamp_jump"
 
-    def _reset(self) -> None:
+    def _reset(self, change: Change) -> None:
         """Begin anew: nothing measured before a change says anything about what follows."""
+        self._meter.begin(is_jump=change == "timestamp_jump")
         self._keys.clear()
         self._video.clear()
         self._audio.clear()
@@ -262,13 +284,23 @@ class SourceWatch:
     def health(self) -> Health:
         """The state of the last seconds."""
         gaps = self._gaps()
-        if self._keys and self._video.last_ms is not None:
-            gaps.append(self._video.last_ms - self._keys[-1])
+        is_open = [self._video.last_ms - self._keys[-1]] if self._keys and self._video.last_ms is not None else []
+        sound_ms, picture_ms = self._audio.last_ms, self._video.last_ms
+        away_ms = 0 if sound_ms is None or picture_ms is None else max(0, picture_ms - sound_ms)
         return Health(
             fps=self._video.rate(),
             video_kbps=self._video.kbps(),
-            audio_kbps=self._audio.kbps(),
-            keyframe_seconds=max(gaps, default=0) / 1000,
+            audio_kbps=self._audio.kbps() if away_ms < RATE_SPAN_MS else 0.0,
+            keyframe_seconds=max([*gaps, *is_open], default=0) / 1000,
+            last_keyframe_seconds=gaps[-1] / 1000 if gaps else 0.0,
+            are_keys_regular=max(gaps) - min(gaps) <= GOP_TOLERANCE_MS if len(gaps) > 1 else None,
+            nominal_fps=self._fps() if self._video.last_ms is not None else 0.0,
+            missing_frames=self._meter.missing,
+            missing_percent=self._meter.missing_percent,
+            b_frames=self._meter.b_frames,
+            timestamp_jumps=self._meter.jumps,
+            sound_away_seconds=away_ms / 1000,
+            steady_seconds=self._meter.steady_seconds,
         )
 
     def config_tags(self) -> list[Tag]:
@@ -298,3 +330,8 @@ class SourceWatch:
     def _number(self, name: str) -> float:
         value = self.metadata.get(name)
         return value if isinstance(value, float) and 0 < value < 1e9 else 0.0
+
+
+def _shown_later_ms(data: bytes) -> int:
+    """The composition time of an AVC frame (FLV 10.1, E.4.3.1: signed, 24 bits); 0 for anything else."""
+    return int.from_bytes(data[2:5], "big", signed=True) if data[0] & 0x8F == 7 else 0

@@ -16,11 +16,12 @@ from io import FileIO
 
 import structlog
 
-from media.command import PROGRESS, THUMBNAIL
+from media.command import LEVELS, PROGRESS, THUMBNAIL
 from media.fmp4 import FragmentError, FragmentReader, Init
 from media.ladder import AUDIO, Plan
 from media.window import WindowError
 from transcoder.cutter import Cut, CutError, Cutter
+from transcoder.levels import LevelReader
 from transcoder.packager import FencedError
 from transcoder.processes import child, last_words
 from transcoder.progress import Progress, ProgressReader, Watchdog
@@ -88,6 +89,7 @@ class Run:
         self._watchdog = Watchdog(time.monotonic())
         self._stop = RunEnd.ENDED
         self.progress = Progress(0.0, 0.0)
+        self.levels = LevelReader()
         self.pid: int | None = None
         self.end: RunEnd | None = None
         self._task = asyncio.create_task(self._run(), name="ffmpeg run")
@@ -153,7 +155,7 @@ class Run:
             readers: dict[str, FileIO] = {}
             writers: dict[str, int] = {}
             write_ends = stack.enter_context(ExitStack())
-            for name in (*self._names, PROGRESS, *((THUMBNAIL,) if self._plan.video else ())):
+            for name in (*self._names, PROGRESS, LEVELS, *((THUMBNAIL,) if self._plan.video else ())):
                 reader, writers[name] = os.pipe()
                 readers[name] = stack.enter_context(FileIO(reader))
                 write_ends.callback(os.close, writers[name])
@@ -203,6 +205,8 @@ class Run:
         try:
             if name == PROGRESS:
                 await self._read_progress(stream)
+            elif name == LEVELS:
+                await self._read_levels(stream)
             elif name == THUMBNAIL:
                 await self._read_thumbnails(stream)
             else:
@@ -216,6 +220,10 @@ class Run:
             for report in reader.feed(data, tick := time.monotonic()):
                 self.progress = report
                 self._watchdog.note_out(report, tick)
+
+    async def _read_levels(self, stream: asyncio.StreamReader) -> None:
+        while data := await stream.read(CHUNK_BYTES):
+            self.levels.feed(data)
 
     async def _read_thumbnails(self, stream: asyncio.StreamReader) -> None:
         reader = JpegReader()

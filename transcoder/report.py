@@ -1,6 +1,7 @@
 """Tell the server how a broadcast goes, on the reports stream; one that can't be sent is lost, the next follows."""
 
 import time
+from dataclasses import dataclass
 from typing import TypedDict
 
 import structlog
@@ -10,12 +11,25 @@ from redis.exceptions import RedisError
 from media import jobs
 from media.source import Health, Source
 from media.window import Rendition
+from transcoder.levels import LevelReader
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 FAR_KEYS_SECONDS = 4.0
 """OvenMediaEngine warns from here on, too."""
 SLOW_SPEED = 0.95
+
+
+AWAY_SECONDS = 1.0
+"""Encoders send picture and sound up to half a second apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is to be heard; None: nothing is known of it."""
+
+    audio_db: float | None = None
+    silent_seconds: float | None = None
 
 
 class _Head(TypedDict):
@@ -44,7 +58,13 @@ class Reporter:
         return seconds
 
     async def health(
-        self, source: Source, health: Health, renditions: tuple[Rendition, ...], speed: float, extra: list[jobs.Warned]
+        self,
+        source: Source,
+        health: Health,
+        heard: Heard,
+        renditions: tuple[Rendition, ...],
+        speed: float,
+        extra: list[jobs.Warned],
     ) -> None:
         """How it goes now."""
         figures = tuple(
@@ -54,7 +74,12 @@ class Reporter:
         warnings = (*warned(source, health, speed), *extra)
         await self._send(
             jobs.Health(
-                source=shown(source, health), renditions=figures, speed=speed, warnings=warnings, **self._head()
+                source=shown(source, health),
+                renditions=figures,
+                speed=speed,
+                warnings=warnings,
+                measured=measured(source, health, heard),
+                **self._head(),
             )
         )
 
@@ -97,6 +122,33 @@ def shown(source: Source, health: Health) -> jobs.Source:
         video_kbps=round(health.video_kbps),
         audio_kbps=round(health.audio_kbps),
         keyframe_seconds=round(health.keyframe_seconds, 2) if source.video_codec else None,
+    )
+
+
+def heard_of(source: Source, levels: LevelReader, away_seconds: float) -> Heard:
+    """The level of the source's sound; sound that stays away is silence, what fills it up in its place is not heard."""
+    if source.audio_codec is None:
+        return Heard()
+    away_seconds = away_seconds if away_seconds > AWAY_SECONDS else 0.0
+    if levels.level_db is None:
+        return Heard(silent_seconds=away_seconds or None)
+    return Heard(levels.level_db, max(levels.silent_seconds, away_seconds))
+
+
+def measured(source: Source, health: Health, heard: Heard) -> jobs.Measured:
+    """The figures behind the dashboard's verdicts."""
+    return jobs.Measured(
+        steady_seconds=round(health.steady_seconds, 1),
+        nominal_fps=round(health.nominal_fps, 2),
+        claimed_kbps=round(source.video_kbps),
+        missing_frames=health.missing_frames,
+        missing_percent=round(health.missing_percent, 2),
+        last_keyframe_seconds=round(health.last_keyframe_seconds, 2),
+        are_keys_regular=health.are_keys_regular,
+        b_frames=health.b_frames,
+        timestamp_jumps=health.timestamp_jumps,
+        audio_db=None if heard.audio_db is None else round(heard.audio_db, 1),
+        silent_seconds=None if heard.silent_seconds is None else round(heard.silent_seconds, 1),
     )
 
 

@@ -29,7 +29,7 @@ from transcoder.ladders import Ladders
 from transcoder.packager import FencedError, Packager
 from transcoder.pool import Pool
 from transcoder.processes import cpu_seconds
-from transcoder.report import Reporter
+from transcoder.report import Reporter, heard_of
 from transcoder.settings import Settings
 from transcoder.tap import SILENT_SECONDS, Tap, TapSilentError, open_tap
 from transcoder.uploads import Media
@@ -434,4 +434,5 @@ class Session:
             ffmpeg_speed.observe(speed)
         extra = [self._change[1]] if self._change and now - self._change[0] < CHANGE_SHOWN_SECONDS else []
         health = self._watch.health()
-        await self._reporter.health(self._source, health, self._packager.renditions, speed, extra)
+        heard = heard_of(self._source, self._run.levels, health.sound_away_seconds)
+        await self._reporter.health(self._source, health, heard, self._packager.renditions, speed, extra)

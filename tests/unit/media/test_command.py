@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from media.command import command
+from media.command import LEVELS, command
 from media.ladder import Means, plan
 from media.policy import Policy
 from media.source import Source
@@ -124,3 +124,12 @@ def test_rungs_of_other_encoders_are_uploaded_and_forced_alike() -> None:
     (graph,) = after(argv, "-filter_complex")
     assert "setsar=1,format=nv12,hwupload[v1]" in graph
     assert after(argv, "-force_key_frames") == ["expr:gte(t,n_forced*2)"] * 5
+
+
+def test_levels_are_printed_only_for_a_reader() -> None:
+    """Calibration and slates have none; the path of the descriptor is quoted as filters want it."""
+    assert after(built(), "-af") == ["aresample=async=1000:first_pts=0"]
+    ladder = plan(HD, Policy(), Means(9.0), gop_seconds=None)
+    (chain,) = after(command("ffmpeg", ladder, {**FDS, LEVELS: 10}, 334_334), "-af")
+    assert chain.startswith("aresample=async=1000:first_pts=0,astats=metadata=1:reset=1:")
+    assert "file='pipe\\:10'" in chain

@@ -272,3 +272,63 @@ def test_any_tags_end_in_answers_or_an_flv_error(tags: list[Tag]) -> None:
         watch.unsupported()
         watch.fixed_gop_seconds()
         watch.config_tags()
+
+
+def frame(time_ms: int, later_ms: int, *, key: bool = False) -> Tag:
+    """A picture that is shown so much later than it is decoded."""
+    return Tag(
+        Kind.VIDEO,
+        time_ms,
+        (b"\x17" if key else b"\x27") + b"\x01" + later_ms.to_bytes(3, "big", signed=True) + bytes(95),
+    )
+
+
+def test_missing_frames_are_counted_against_the_claimed_rate() -> None:
+    """One in five gone of what the metadata promises."""
+    pictures = [tag for place, tag in enumerate(stream(0, 10_000)) if tag.kind is Kind.AUDIO or place % 10 != 4]
+    watch, _ = fed(metadata(framerate=10.0), config(), sound_config(), *pictures)
+    health = watch.health()
+    assert health.nominal_fps == 10
+    assert (health.missing_frames, health.missing_percent) == (20, 20.0)
+    assert health.steady_seconds == pytest.approx(9.9)
+
+
+def test_b_frames_are_seen_by_their_composition_times() -> None:
+    """Two in a row; another codec's tags have none that we read."""
+    order = [(0, 80, True), (40, 160, False), (80, 40, False), (120, 40, False), (160, 160, False)]
+    watch, _ = fed(config(), *(frame(at, later, key=key) for at, later, key in order))
+    assert watch.health().b_frames == 2
+    odd = [Tag(Kind.VIDEO, at, b"\x92" + b"\xff\xff\xff\xff" + bytes(90)) for at in (0, 40, 80)]
+    assert fed(*odd)[0].health().b_frames == 0
+
+
+def test_key_frames_are_regular_or_not_once_there_are_three() -> None:
+    """The last whole distance is told beside the longest."""
+    watch, _ = fed(config(), sound_config(), *stream(0, 3_900))
+    health = watch.health()
+    assert (health.last_keyframe_seconds, health.are_keys_regular) == (2.0, None)
+    for tag in stream(4_000, 7_000, gop_ms=1_000):
+        watch.take(tag)
+    health = watch.health()
+    assert (health.last_keyframe_seconds, health.are_keys_regular, health.keyframe_seconds) == (1.0, False, 2.0)
+
+
+def test_jumps_are_counted_over_what_they_reset() -> None:
+    """Rates begin anew, the count stays."""
+    watch, changes = fed(config(), sound_config(), *stream(0, 4_000), *stream(60_000, 62_000), *stream(0, 1_000))
+    assert changes == ["timestamp_jump", "timestamp_jump"]
+    health = watch.health()
+    assert (health.timestamp_jumps, health.missing_frames) == (2, 0)
+    assert health.steady_seconds < 1
+
+
+def test_sound_that_stays_away_is_told() -> None:
+    """Its bitrate is nothing then, whatever it was."""
+    watch, _ = fed(config(), sound_config(), *stream(0, 2_000))
+    assert watch.health().sound_away_seconds < 0.2
+    assert watch.health().audio_kbps > 0
+    for time_ms in range(2_000, 8_000, 100):
+        watch.take(video(time_ms))
+    assert watch.health().sound_away_seconds == pytest.approx(6.0)
+    assert watch.health().audio_kbps == 0
+    assert fed()[0].health().sound_away_seconds == 0
