@@ -26,6 +26,8 @@ class Close(IntEnum):
     """A frame before `hello`."""
     ACCOUNT_GONE = 4504
     """The account was disabled, deleted or signed out everywhere."""
+    FORBIDDEN = 4505
+    """Not yours to follow, or not there at all: it is not told which."""
 
 
 class Code(StrEnum):

@@ -3,11 +3,12 @@
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from server import chat_ws, health, rtmp_hooks
+from server import chat_ws, health, health_ws, rtmp_hooks
 from server.accounts import routes as accounts
 from server.admin import routes as admin
 from server.analytics import routes as analytics
 from server.auth import routes as auth
+from server.broadcasts import chart_routes
 from server.broadcasts import routes as broadcasts
 from server.channels import key_routes
 from server.channels import routes as channels
@@ -30,6 +31,8 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None) -> Starlett
             *channels.routes,
             *key_routes.routes,
             *broadcasts.routes,
+            *chart_routes.routes,
+            *health_ws.routes,
             *admin.routes,
             *recordings.routes,
             *rtmp_hooks.routes,

@@ -11,6 +11,7 @@ from chat.shards import open_shards
 from server.analytics.recorder import record_analytics
 from server.auth.sweep import sweep_sessions
 from server.background import JobState, Part, Passes
+from server.broadcasts.history import forget_figures
 from server.broadcasts.reconciler import reconcile_broadcasts
 from server.broadcasts.reports import read_reports
 from server.broadcasts.sweeper import sweep_media
@@ -39,6 +40,7 @@ PARTS: tuple[Part, ...] = (
     sweep_media,
     sweep_sessions,
     record_analytics,
+    forget_figures,
 )
 
 

@@ -15,6 +15,7 @@ from server.analytics.beacons import Beacons, open_beacons
 from server.auth.passwords import Passwords, open_passwords
 from server.auth.signing_keys import AccessTokens
 from server.broadcasts.control import Control, open_control
+from server.broadcasts.health_feed import HealthFeed
 from server.chat_ws import Chat, open_chat
 from server.db.pool import Pool, open_pool
 from server.db.schema import require_current
@@ -42,6 +43,7 @@ class AppState(TypedDict):
     vod_lists: VodLists
     stored: StoredMedia
     beacons: Beacons
+    health: HealthFeed
 
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[AppState]]
@@ -87,6 +89,7 @@ def lifespan_for(settings: Settings) -> Lifespan:
                 vod_lists=VodLists(db),
                 stored=open_stored(settings),
                 beacons=await stack.enter_async_context(open_beacons(db, redis, shards)),
+                health=await stack.enter_async_context(HealthFeed(redis, db).running()),
             )
 
     return lifespan

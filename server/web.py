@@ -16,6 +16,7 @@ from chat.rehearsal import RehearsalError, rehearse
 from chat.transport import Sockets
 from chat.wire import FRAME_MAX_BYTES
 from server.app import create_app
+from server.broadcasts.health_feed import HealthFeed
 from server.chat_ws import Chat
 from server.db.schema import require_current_at
 from server.playback.broadcasts import Broadcasts
@@ -69,6 +70,9 @@ class DrainingServer(uvicorn.Server):
         broadcasts: Broadcasts | None = self.lifespan.state.get("broadcasts")
         if broadcasts is not None:
             broadcasts.close()
+        health: HealthFeed | None = self.lifespan.state.get("health")
+        if health is not None:
+            health.drain()
         chat: Chat | None = self.lifespan.state.get("chat")
         if chat is not None:
             await chat.hub.drain(DRAIN_SPREAD_MS, DRAIN_SECONDS)

@@ -29,7 +29,7 @@ from media.jobs import (
     live_key,
 )
 from server.background import JobState, repeat
-from server.broadcasts import store
+from server.broadcasts import history, store
 from server.broadcasts.control import BLOCK_SECONDS, Control, Transition, change, open_control, remember_refused
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ BATCH = 50
 BLOCK_MS = 500
 """Below the client's own time limit of a second."""
 STALE_MS = 5_000
-HEALTH_SECONDS = 15
-"""A worker reports every 2 s; after so long the dashboard knows nothing."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _reports_total = Counter("leams_transcode_reports_total", "Reports of the transcoders.", ["kind"])
@@ -89,8 +87,11 @@ async def apply(control: Control, report: LiveReport) -> None:
             await change(control, report.public_id, _if_current(report, first_segment))
         case Health():
             _slowest.set(report.speed)
-            await control.redis.set(health_key(report.public_id), msgspec.json.encode(report), ex=HEALTH_SECONDS)
-            await _remember_source(control, report.public_id, report.publish_count, report.source)
+            row = await _remember_source(control, report.public_id, report.publish_count, report.source)
+            if row is not None:
+                told = msgspec.json.encode(report)
+                await control.redis.set(health_key(report.public_id), told, ex=history.REPORT_SECONDS)
+                await history.remember(control.redis, control.db, row, report)
         case Gone():
             pass  # the ingest knows better whether the encoder is gone; the reconciler sends the job again if not
         case Failed():
@@ -139,14 +140,18 @@ async def _fail(control: Control, report: Failed) -> None:
     await remember_refused(control, row.channel_id, report.code, report.message)
 
 
-async def _remember_source(control: Control, public_id: str, publish_count: int, source: Source) -> None:
+async def _remember_source(
+    control: Control, public_id: str, publish_count: int, source: Source
+) -> store.BroadcastRow | None:
+    """Returns the open broadcast, if this is of its present encoder session."""
     told = msgspec.to_builtins(source)
     async with control.db.acquire() as connection:
         row = await store.open_broadcast(connection, public_id)
         if row is None or row.broadcast.publish_count != publish_count:
-            return
+            return None
         if row.source is None or _lasting(row.source) != _lasting(told):
             await store.save_source(connection, row.id, told)
+    return row
 
 
 def _lasting(source: dict[str, object]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from chat.presence import room_counts
 from media.broadcast import EndReason
 from media.jobs import Health, RenditionFigures, Source, Warned
+from media.verdicts import Figure, judge
 from server.auth.guards import require_account
 from server.auth.permissions import Permission, may
 from server.bodies import json_response
@@ -65,11 +66,12 @@ class Dashboard(msgspec.Struct, frozen=True):
     """What the channel wants of its ladder; None: the site's."""
     playlist: str | None
     """For the streamer's own eyes, once there is something to see."""
+    health: tuple[Figure, ...]
 
 
 async def dashboard(request: "Request[AppState]") -> Response:
     """The open broadcast, or `offline`; what was refused lately."""
-    channel, _ = await _own_channel(request, Permission.SEE_BROADCASTS)
+    channel, _ = await own_channel(request, Permission.SEE_BROADCASTS)
     async with request.state["db"].acquire() as connection:
         row = await open_broadcast_of_channel(connection, channel.id)
     figures = await _figures(request.state["control"], channel.id, row)
@@ -78,7 +80,7 @@ async def dashboard(request: "Request[AppState]") -> Response:
 
 async def stop(request: "Request[AppState]") -> Response:
     """End the open broadcast; its encoder is kept out for half a minute."""
-    channel, is_owner = await _own_channel(request, Permission.STOP_BROADCASTS)
+    channel, is_owner = await own_channel(request, Permission.STOP_BROADCASTS)
     reason: EndReason = "stopped" if is_owner else "stopped_by_staff"
     if not await stop_channel_broadcast(request.state["control"], channel.id, reason):
         raise AppError("not_live", 409, "The channel has no broadcast to stop.")
@@ -87,7 +89,7 @@ async def stop(request: "Request[AppState]") -> Response:
 
 async def rotate(request: "Request[AppState]") -> Response:
     """Give the open private broadcast another secret: whoever has an old address is out within five seconds."""
-    channel, is_owner = await _own_channel(request, Permission.STOP_BROADCASTS)
+    channel, is_owner = await own_channel(request, Permission.STOP_BROADCASTS)
     if not is_owner:
         raise AppError("forbidden", 403, "Only the channel's owner may do this.")
     async with request.state["db"].acquire() as connection:
@@ -126,6 +128,7 @@ def dashboard_of(row: "BroadcastRow | None", figures: Figures, channel: "Channel
         next_is_test=channel.next_is_test,
         ladder=channel.ladder,
         playlist=None if row is None or row.broadcast.live_at is None else _playlist(row),
+        health=judge(health) if health else (),
     )
 
 
@@ -134,7 +137,7 @@ def _playlist(row: "BroadcastRow") -> str:
     return f"{secret}/live/{row.broadcast.public_id}/index.m3u8"
 
 
-async def _own_channel(request: "Request[AppState]", permission: Permission) -> "tuple[ChannelRow, bool]":
+async def own_channel(request: "Request[AppState]", permission: Permission) -> "tuple[ChannelRow, bool]":
     """The channel, and whether the account owns it; staff may see and stop others' too."""
     identity = await require_account(request)
     async with request.state["db"].acquire() as connection:

@@ -161,7 +161,7 @@ def test_the_page_names_every_frame_event_code_and_limit() -> None:
 def test_close_codes_say_whether_to_come_back() -> None:
     """Ours lie in the two ranges of the house."""
     assert all(4000 <= code <= 4999 for code in codes.Close)
-    for_good = {"BAD_FRAME", "BAD_TOKEN", "FLOOD", "HELLO_FIRST", "ACCOUNT_GONE"}
+    for_good = {"BAD_FRAME", "BAD_TOKEN", "FLOOD", "HELLO_FIRST", "ACCOUNT_GONE", "FORBIDDEN"}
     assert {code.name for code in codes.Close if code >= 4500} == for_good
 
 
