@@ -43,6 +43,7 @@ class Echo:
                 Route("/internal/capability/{public_id}/{capability}", self.capability),
                 Route("/media/{object:path}", self.part),
                 WebSocketRoute("/ws", self.socket),
+                WebSocketRoute("/ws/health/{slug}", self.socket),
                 Route("/{path:path}", self.exchange, methods=["GET", "POST"]),
             ]
         )
@@ -396,9 +397,10 @@ async def test_large_bodies_stop_at_the_edge(edge: httpx.AsyncClient) -> None:
     assert (await edge.post("/api/v1/auth/register", content=b"x" * 60_000)).json()["body_bytes"] == 60_000
 
 
-async def test_websockets_pass(edge: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("path", ["/ws", "/ws/health/maria_2"])
+async def test_websockets_pass(edge: httpx.AsyncClient, path: str) -> None:
     """A WebSocket is upgraded end to end."""
-    async with connect(f"ws://{edge.base_url.netloc.decode()}/ws") as socket:
+    async with connect(f"ws://{edge.base_url.netloc.decode()}{path}") as socket:
         await socket.send("hello")
         assert await socket.recv() == "hello"
 

@@ -109,7 +109,9 @@ async def test_an_offline_dashboard(maria: Person, redis: Redis) -> None:
         "visibility": "public",
         "is_test": False,
         "next_is_test": False,
+        "ladder": None,
         "playlist": None,
+        "health": [],
     }
     assert refusal(await maria.call("POST", f"{BROADCAST}/stop"))[:2] == (409, "not_live")
     await redis.set(refused_key(1), b'{"at_ms":5,"code":"blocked","message":"Words."}')
