@@ -83,6 +83,11 @@ class Transcoding:
         """What the hook does."""
         now_ms = round(time.time() * 1000)
         job = jobs.LiveJob(self.public_id, publish_count, now_ms, known_gop_seconds, ladder=ladder)
+        self, publish_count: int = 1, known_gop_seconds: float | None = None, slate_seconds: float = 0.0
+    ) -> None:
+        """What the hook does."""
+        now_ms = round(time.time() * 1000)
+        job = jobs.LiveJob(self.public_id, publish_count, now_ms, known_gop_seconds, slate_seconds)
         await self.redis.xadd(jobs.JOBS_STREAM, {jobs.FIELD: jobs.encode(job)})
 
     async def read_reports(self) -> None:
