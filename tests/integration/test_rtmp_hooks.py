@@ -1,6 +1,7 @@
 """The hooks behind a real ingest: who gets in, who is refused, and that the key is nowhere."""
 
 import asyncio
+import dataclasses
 import signal
 import socket
 import time
@@ -15,9 +16,11 @@ import pytest
 from redis.asyncio import Redis
 
 from chat.shards import Shards
+from media.jobs import WORKERS_KEY, tap_key
 from media.stream_key import key_hash
-from server.broadcasts.control import open_control
+from server.broadcasts.control import call_worker, open_control
 from server.broadcasts.hook_call import parse_hook_call
+from server.broadcasts.reconciler import Reconciler
 from server.db.pool import Pool
 from server.ratelimit import REFUSED_ENCODER_BY_ADDRESS
 from server.rtmp_hooks import _admit, _NotAdmittedError
@@ -38,6 +41,7 @@ from tests.services.ingest import (
     wait_for_publisher,
 )
 from tests.services.processes import wait_until
+from tests.services.waiting import eventually as until
 from tests.services.web import without_redis
 
 HEADERS = {"X-Leams-Hook-Secret": "hook-secret-of-the-tests"}
@@ -248,6 +252,63 @@ async def test_publishing_goes_on_without_redis(
         _, key = await make_channel(db, "Maria")
         assert (await ask(ports, key)).status_code == 302
     assert [row["state"] for row in await broadcasts(db)] == ["starting"]
+
+
+async def test_a_worker_that_does_not_come_keeps_nobody_out(ingest: IngestPorts, db: Pool, redis: Redis) -> None:
+    """One is said to be about and never opens its tap: the encoder is let in within nginx' time, the job sent once."""
+    await redis.set(WORKERS_KEY, b"1")
+    _, key = await make_channel(db, "Maria")
+    body = f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={key}"
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(5):  # a busy machine may miss the time that a decision has
+            reply = await client.post(f"{ingest.http_url}/hooks/publish", content=body)
+            if reply.status_code == 302:
+                break
+    (row,) = await broadcasts(db)
+    assert (reply.status_code, reply.headers["location"]) == (302, row["public_id"])
+    assert {job.publish_count for job in await jobs(redis)} == {1}
+
+
+async def test_the_hook_waits_for_the_tap(settings: Settings, db: Pool, redis: Redis, shards: Shards) -> None:
+    """Until the worker plays this very session, and no longer; without a worker not at all."""
+    _, key = await make_channel(db, "Maria")
+    call = parse_hook_call(f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={key}".encode())
+    async with open_control(settings, db, redis, shards) as control, asyncio.timeout(10):
+        row, _ = await _admit(control, call)
+        assert await call_worker(control, row, 60), "nobody is waited for"
+        await redis.set(WORKERS_KEY, b"1")
+        calling = asyncio.create_task(call_worker(control, row, 60))
+
+        async def is_sent() -> bool:
+            return len(await jobs(redis)) == 2
+
+        await until(is_sent, "the second job")
+        public_id = row.broadcast.public_id
+        await redis.lpush(tap_key(public_id, row.broadcast.publish_count + 1), b"1")
+        await redis.ping()
+        assert not calling.done(), "another session's tap is none"
+        await redis.lpush(tap_key(public_id, row.broadcast.publish_count), b"1")
+        assert await calling
+        assert await call_worker(control, row, 0.05), "sent, though nobody came"
+
+
+async def test_a_job_that_could_not_be_sent_is_left_to_others(
+    settings: Settings, db: Pool, redis: Redis, shards: Shards
+) -> None:
+    """Redis is away: the hook goes on and knows that no job is sent; the reconciler sends it once Redis is back."""
+    _, key = await make_channel(db, "Maria")
+    call = parse_hook_call(f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={key}".encode())
+    away = Redis.from_url(without_redis(settings).redis_url, protocol=3)
+    lost = dataclasses.replace(settings, ingest_http_url="http://127.0.0.1:1")
+    async with away, open_control(lost, db, away, shards) as control:
+        row, _ = await _admit(control, call)
+        assert not await call_worker(control, row, 5)
+    async with db.acquire() as connection:
+        await connection.execute("UPDATE broadcasts SET published_at = published_at - interval '2 seconds'")
+    async with open_control(lost, db, redis, shards) as control, db.acquire() as connection:
+        await Reconciler(control).once(connection)
+    (job,) = await jobs(redis)
+    assert (job.public_id, job.publish_count) == (row.broadcast.public_id, 1)
 
 
 async def test_an_encoder_takes_over_its_own_zombie(ingest: IngestPorts, db: Pool, tmp_path: Path) -> None:
