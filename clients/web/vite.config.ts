@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 const EDGE = 'http://127.0.0.1:8080';
 
 const proxy = {
-  '^/(api|live|media|\\.well-known)/': { target: EDGE },
+  '^/(api|live|vod|private|media|\\.well-known)/': { target: EDGE },
   '^/ws$': { target: EDGE, ws: true },
 };
 

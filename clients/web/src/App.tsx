@@ -12,6 +12,7 @@ const SettingsPage = lazy(() => import('./pages/settings/SettingsPage'));
 const DashboardPage = lazy(() => import('./pages/dashboard/DashboardPage'));
 const AdminPage = lazy(() => import('./pages/admin/AdminPage'));
 const ChannelPage = lazy(() => import('./watch/ChannelPage'));
+const VodPage = lazy(() => import('./vods/VodPage'));
 const PopoutChat = lazy(() => import('./chat/PopoutChat'));
 
 /** Every address of the site; a channel's slug can't be one of the fixed words. */
@@ -27,6 +28,7 @@ export function App() {
           <Route path="/dashboard" element={<DashboardPage />} />
           <Route path="/admin" element={<AdminPage />} />
           <Route path="/:slug" element={<ChannelPage />} />
+          <Route path="/:slug/v/:id" element={<VodPage />} />
           <Route path="*" element={<NotFoundPage />} />
         </Route>
         <Route

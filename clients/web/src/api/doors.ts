@@ -14,6 +14,9 @@ import type {
   SiteRole,
   SiteSettings,
   StreamKeys,
+  VodDetails,
+  VodEdit,
+  VodPage,
 } from './types';
 
 const enc = encodeURIComponent;
@@ -68,6 +71,15 @@ export function openDoors(http: Http) {
     broadcast: {
       health: (slug: string, signal?: AbortSignal) => http.send<BroadcastHealth>(`${channel(slug)}/broadcast`, { signal }),
       stop: (slug: string) => http.send<undefined>(`${channel(slug)}/broadcast/stop`, { method: 'POST' }),
+      rotateCapability: (slug: string) =>
+        http.send<undefined>(`${channel(slug)}/broadcast/rotate-capability`, { method: 'POST' }),
+    },
+    vods: {
+      list: (slug: string, before?: number, signal?: AbortSignal) =>
+        http.send<VodPage>(`${channel(slug)}/vods`, { query: { before }, signal }),
+      read: (publicId: string, signal?: AbortSignal) => http.send<VodDetails>(`/vods/${enc(publicId)}`, { signal }),
+      edit: (publicId: string, edit: VodEdit) => http.send<VodDetails>(`/vods/${enc(publicId)}`, { method: 'PATCH', body: edit }),
+      remove: (publicId: string) => http.send<undefined>(`/vods/${enc(publicId)}`, { method: 'DELETE' }),
     },
     admin: {
       settings: (signal?: AbortSignal) => http.send<SiteSettings>('/admin/settings', { signal }),

@@ -3,6 +3,7 @@
 export type SiteRole = 'user' | 'staff' | 'admin';
 export type LiveState = 'offline' | 'starting' | 'live' | 'interrupted';
 export type Severity = 'green' | 'amber' | 'red';
+export type BroadcastVisibility = 'public' | 'private';
 
 export interface Account {
   id: number;
@@ -49,12 +50,19 @@ export interface Channel extends ChannelCard {
   playlist: string | null;
   grace_until_ms: number | null;
   is_owner: boolean;
+  /** Of the broadcasts to come. */
+  visibility: BroadcastVisibility;
+  /** Whether broadcasts are kept as recordings. */
+  record: boolean;
 }
 
 export interface ChannelEdit {
   title?: string;
   category?: string;
   description?: string;
+  visibility?: BroadcastVisibility;
+  next_is_test?: boolean;
+  record?: boolean;
 }
 
 export interface StreamKey {
@@ -117,6 +125,49 @@ export interface BroadcastHealth {
   warnings: BroadcastWarning[];
   refused: RefusedEncoder | null;
   viewers: number;
+  /** Of this broadcast, or of the next one where none is open. */
+  visibility: BroadcastVisibility;
+  /** Nobody but its owner sees it. */
+  is_test: boolean;
+  next_is_test: boolean;
+  /** For the streamer's own eyes, once there is something to see. */
+  playlist: string | null;
+}
+
+export type Visibility = 'public' | 'unlisted' | 'private';
+
+/** A past broadcast; it can be watched once its state is `ready`. */
+export interface Vod {
+  public_id: string;
+  title: string;
+  category: string;
+  started_ms: number;
+  duration_seconds: number;
+  size_bytes: number;
+  thumbnail: string;
+  playlist: string;
+  visibility: Visibility;
+  state: string;
+  /** When it is deleted by itself; null: never. */
+  expires_ms: number | null;
+  /** Why its end is missing; null: it is whole. */
+  stopped_for: string | null;
+}
+
+/** A recording's own page. */
+export interface VodDetails extends Vod {
+  channel: { slug: string; name: string };
+  is_owner: boolean;
+}
+
+export interface VodPage {
+  vods: Vod[];
+  next: number | null;
+}
+
+export interface VodEdit {
+  title?: string;
+  visibility?: Visibility;
 }
 
 export interface SiteSettings {

@@ -32,6 +32,7 @@ export function I18nProvider({ children, initial }: { children: ReactNode; initi
       span: (ms) => span(ms, language),
       ago: (ms, now = Date.now()) => ago(ms, now, language),
       day: (ms) => new Intl.DateTimeFormat(language, { dateStyle: 'long' }).format(ms),
+      time: (ms) => new Intl.DateTimeFormat(language, { timeStyle: 'short' }).format(ms),
       moment: (ms) => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(ms),
     }),
     [language],

@@ -19,6 +19,8 @@ export interface I18n {
   ago: (ms: number, now?: number) => string;
   /** A day, in words. */
   day: (ms: number) => string;
+  /** 18:05: the time of day. */
+  time: (ms: number) => string;
   /** Date and time in full, for titles on hover. */
   moment: (ms: number) => string;
 }

@@ -1,4 +1,4 @@
-import type { Channel, ChannelCard } from '../api/types';
+import type { Channel, ChannelCard, Vod } from '../api/types';
 
 /** A live channel for tests. */
 export function card(slug: string, more: Partial<ChannelCard> = {}): ChannelCard {
@@ -26,6 +26,27 @@ export function channel(slug: string, more: Partial<Channel> = {}): Channel {
     playlist: null,
     grace_until_ms: null,
     is_owner: true,
+    visibility: 'public',
+    record: true,
+    ...more,
+  };
+}
+
+/** A past broadcast that can be watched. */
+export function vod(publicId: string, more: Partial<Vod> = {}): Vod {
+  return {
+    public_id: publicId,
+    title: `Evening ${publicId}`,
+    category: '',
+    started_ms: Date.now() - 86_400_000,
+    duration_seconds: 3723,
+    size_bytes: 1_400_000_000,
+    thumbnail: `/media/${publicId}/thumbnail.jpg`,
+    playlist: `/vod/${publicId}/index.m3u8`,
+    visibility: 'public',
+    state: 'ready',
+    expires_ms: null,
+    stopped_for: null,
     ...more,
   };
 }

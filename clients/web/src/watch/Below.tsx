@@ -5,6 +5,8 @@ import { Button, ButtonLink } from '../components/Button';
 import { Icon } from '../components/Icon';
 import { useToast } from '../components/toasts';
 import { useI18n } from '../i18n/context';
+import { PastBroadcasts } from '../vods/PastBroadcasts';
+import type { VodList } from '../vods/useVods';
 import { FollowButton } from './FollowButton';
 import type { Live } from './live';
 
@@ -14,10 +16,11 @@ interface BelowProps {
   seen: RoomLive;
   title: string;
   onChange: (channel: Channel) => void;
+  vods: VodList;
 }
 
 /** Under the player: what is on, who it is, how many watch, since when. */
-export function Below({ channel, live, seen, title, onChange }: BelowProps) {
+export function Below({ channel, live, seen, title, onChange, vods }: BelowProps) {
   const { t, compact, number } = useI18n();
   const isOn = seen === 'live' || seen === 'interrupted' || seen === 'starting';
   return (
@@ -60,6 +63,7 @@ export function Below({ channel, live, seen, title, onChange }: BelowProps) {
           <p className="watch-description">{channel.description}</p>
         )}
       </section>
+      <PastBroadcasts slug={channel.slug} list={vods} />
     </div>
   );
 }

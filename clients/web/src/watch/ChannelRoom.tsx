@@ -7,6 +7,8 @@ import { useI18n } from '../i18n/context';
 import { recall, remember } from '../preferences/storage';
 import { useSession } from '../session/context';
 import { useTitle } from '../shell/useTitle';
+import { useVods } from '../vods/useVods';
+import { addressOf, isWatchable } from '../vods/vod';
 import { Below } from './Below';
 import { ChatTools } from './ChatTools';
 import { liveOfChannel, liveOfInfo, stateSeen } from './live';
@@ -36,15 +38,32 @@ export function ChannelRoom({ handle, channel, onTold }: ChannelRoomProps) {
   const isTold = view.status.kind === 'connected' && info !== null;
   useEffect(() => onTold(isTold), [onTold, isTold]);
 
-  const live = isTold ? liveOfInfo(info) : liveOfChannel(channel);
+  const live = isTold ? liveOfInfo(info, channel) : liveOfChannel(channel);
   const hasWatched = useEver(live.playlist !== null);
   const seen = stateSeen(live, hasWatched);
   const title = live.title === '' ? t('watch.untitled', { name: channel.name }) : live.title;
+  const [watched, setWatched] = useState(live.broadcast);
+  if (live.broadcast !== null && live.broadcast !== watched) setWatched(live.broadcast);
+  const [isAwaited, setAwaited] = useState(false);
+  const list = useVods(channel.slug, isAwaited);
+  // what has just ended is a recording within seconds
+  const isMissing = seen === 'ended' && watched !== null && !(list.vods?.some(({ public_id }) => public_id === watched) ?? true);
+  if (isMissing !== isAwaited) setAwaited(isMissing);
+  const last = list.vods?.find(isWatchable);
+  const lastVod =
+    last === undefined
+      ? null
+      : { to: addressOf(channel.slug, last.public_id), title: last.title === '' ? t('vods.untitled') : last.title };
   useTitle(live.playlist === null ? channel.name : `${channel.name}: ${title}`);
 
   // who follows and how many is told by the channel alone: asked when the broadcast or the viewer changes
   const { reload } = handle;
-  useOnChange(`${live.state} ${session}`, reload);
+  const reloadVods = list.reload;
+  const reloadAll = useCallback(() => {
+    reload();
+    reloadVods();
+  }, [reload, reloadVods]);
+  useOnChange(`${live.state} ${session}`, reloadAll);
 
   const changeHidden = (hidden: boolean) => {
     setHidden(hidden);
@@ -63,11 +82,12 @@ export function ChannelRoom({ handle, channel, onTold }: ChannelRoomProps) {
           live={live}
           seen={seen}
           name={channel.name}
-          poster={channel.thumbnail}
+          poster={channel.thumbnail ?? last?.thumbnail ?? null}
+          lastVod={lastVod}
           isTheatre={isTheatre}
           onTheatre={() => setTheatre(!isTheatre)}
         />
-        <Below channel={channel} live={live} seen={seen} title={title} onChange={handle.replace} />
+        <Below channel={channel} live={live} seen={seen} title={title} onChange={handle.replace} vods={list} />
         {isHidden && (
           <Button className="watch-show-chat" size="s" icon="chat" onClick={() => changeHidden(false)}>
             {t('watch.showChat')}

@@ -2,12 +2,22 @@ import { useNow } from '../chat/useNow';
 import { useI18n } from '../i18n/context';
 import type { Playback } from './playback';
 
+const ONE: Intl.NumberFormatOptions = { maximumFractionDigits: 1, minimumFractionDigits: 1 };
+/** From here on tenths of a second say nothing, and soon a clock says more. */
+const WHOLE_SECONDS = 10;
+const CLOCK_SECONDS = 60;
+
 /** LIVE, how far behind, and the way to the edge. */
 export function LiveBadge({ playback }: { playback: Playback }) {
-  const { t } = useI18n();
-  const latency = playback.latencySeconds(useNow(1000));
+  const { t, number, clock } = useI18n();
+  useNow(1000);
+  const latency = playback.latencySeconds();
   const isAtEdge = playback.isAtEdge() && !playback.video.paused;
-  const behind = latency === null ? '' : t('watch.behind', { seconds: Math.round(latency) });
+  let behind = '';
+  if (latency !== null && latency >= CLOCK_SECONDS) behind = t('watch.behindClock', { time: clock(latency * 1000) });
+  else if (latency !== null) {
+    behind = t('watch.behind', { seconds: latency < WHOLE_SECONDS ? number(latency, ONE) : number(Math.round(latency)) });
+  }
   return (
     <button
       type="button"

@@ -1,32 +1,47 @@
 import type { ReactNode } from 'react';
 import type { RoomLive } from '../chat/wire';
 import { useNow } from '../chat/useNow';
-import { Button } from '../components/Button';
+import { Button, ButtonLink } from '../components/Button';
 import { useI18n } from '../i18n/context';
-import type { PlaybackState } from './playback';
+import type { PlaybackState } from './state';
+
+export interface LastVod {
+  to: string;
+  title: string;
+}
 
 interface OverlayProps {
   live: RoomLive;
   state: PlaybackState;
   name: string;
   graceUntilMs: number | null;
+  lastVod: LastVod | null;
   onRetry: () => void;
   onPlay: () => void;
 }
 
 /** What is the matter, over the picture: always in words. */
-export function Overlay({ live, state, name, graceUntilMs, onRetry, onPlay }: OverlayProps) {
+export function Overlay({ live, state, name, graceUntilMs, lastVod, onRetry, onPlay }: OverlayProps) {
   const { t } = useI18n();
   switch (live) {
     case 'offline':
-      return <Words solid title={t('watch.offline', { name })} text={t('watch.offlineText')} />;
+      return (
+        <Words solid title={t('watch.offline', { name })} text={t('watch.offlineText')}>
+          <ToVod vod={lastVod} />
+        </Words>
+      );
     case 'ended':
-      return <Words title={t('watch.ended')} text={t('watch.endedText')} />;
+      return (
+        <Words title={t('watch.ended')} text={t('watch.endedText')}>
+          <ToVod vod={lastVod} />
+        </Words>
+      );
     case 'starting':
       return <Words solid title={t('watch.starting')} />;
     case 'interrupted':
       return <Interrupted untilMs={graceUntilMs} />;
     case 'live':
+      if (state.status === 'unsupported') return <Words solid title={t('watch.failed')} text={t('watch.unsupported')} />;
       if (state.status === 'failed') {
         return (
           <Words title={t('watch.failed')} text={t('watch.failedText')}>
@@ -48,6 +63,16 @@ export function Overlay({ live, state, name, graceUntilMs, onRetry, onPlay }: Ov
       if (state.status !== 'ready') return <Words solid title={t('watch.loading')} />;
       return state.isWaiting ? <p className="player-waiting">{t('watch.waiting')}</p> : null;
   }
+}
+
+function ToVod({ vod }: { vod: LastVod | null }) {
+  const { t } = useI18n();
+  if (vod === null) return null;
+  return (
+    <ButtonLink to={vod.to} icon="play">
+      {t('watch.lastVod', { title: vod.title })}
+    </ButtonLink>
+  );
 }
 
 function Interrupted({ untilMs }: { untilMs: number | null }) {

@@ -1,24 +1,30 @@
 import { Icon } from '../components/Icon';
 import { Menu, type MenuEntry } from '../components/Menu';
 import { useI18n } from '../i18n/context';
-import type { Playback, PlaybackState } from './playback';
+import type { Playback } from './playback';
 import { rungName } from './rungs';
+import type { PlaybackState } from './state';
+import type { Kind } from './tuning';
+
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 
 /** The real rungs, Auto with the one it plays, and the rest that is rarely asked for. */
 export function PlayerMenu({
   playback,
   state,
+  kind,
   hasStats,
   onStats,
   onKeys,
 }: {
   playback: Playback | null;
   state: PlaybackState;
+  kind: Kind;
   hasStats: boolean;
   onStats: () => void;
   onKeys: () => void;
 }) {
-  const { t } = useI18n();
+  const { t, number } = useI18n();
   const nameOf = (index: number | null) => {
     const rung = state.rungs.find((one) => one.index === index);
     return rung === undefined ? null : (rungName(rung) ?? t('watch.soundAlone'));
@@ -44,8 +50,21 @@ export function PlayerMenu({
             }),
           ),
         ];
+  const speeds: MenuEntry[] =
+    kind === 'live'
+      ? []
+      : [
+          { kind: 'heading', label: t('watch.speed') },
+          ...SPEEDS.map<MenuEntry>((speed) => ({
+            kind: 'choice',
+            label: speed === 1 ? t('watch.speedNormal') : `${number(speed)}×`,
+            isChosen: state.speed === speed,
+            onSelect: () => playback?.setSpeed(speed),
+          })),
+        ];
   const entries: MenuEntry[] = [
     ...rungs,
+    ...speeds,
     { kind: 'heading', label: t('watch.player') },
     { kind: 'choice', label: t('watch.stats'), isChosen: hasStats, onSelect: onStats },
     { kind: 'action', label: t('watch.keys'), onSelect: onKeys },

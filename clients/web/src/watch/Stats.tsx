@@ -1,21 +1,35 @@
 import { useNow } from '../chat/useNow';
 import { Button } from '../components/Button';
 import { useI18n } from '../i18n/context';
-import type { Playback, PlaybackState } from './playback';
+import type { Playback } from './playback';
 import { rungName } from './rungs';
+import type { PlaybackState } from './state';
+import { aheadOf } from './timeline';
+import type { Kind } from './tuning';
 
 /** Figures for those who ask why it stutters. */
-export function Stats({ playback, state, onClose }: { playback: Playback; state: PlaybackState; onClose: () => void }) {
+export function Stats({
+  playback,
+  state,
+  kind,
+  onClose,
+}: {
+  playback: Playback;
+  state: PlaybackState;
+  kind: Kind;
+  onClose: () => void;
+}) {
   const { t, number } = useI18n();
-  const now = useNow(500);
+  useNow(500);
   const { video } = playback;
   const seconds = (value: number | null) => (value === null ? '–' : t('watch.seconds', { value: number(value, ONE) }));
   const rung = state.rungs.find((one) => one.index === state.current);
   const quality = video.getVideoPlaybackQuality();
   const kbps = playback.bandwidthKbps();
+  const { stalls, stalledMs } = playback.figures();
   const rows: [string, string][] = [
-    [t('watch.latency'), seconds(playback.latencySeconds(now))],
-    [t('watch.buffer'), seconds(bufferedAhead(video))],
+    ...(kind === 'live' ? [[t('watch.latency'), seconds(playback.latencySeconds())] as [string, string]] : []),
+    [t('watch.buffer'), seconds(aheadOf(video.buffered, video.currentTime))],
     [
       t('watch.rung'),
       rung === undefined
@@ -26,6 +40,7 @@ export function Stats({ playback, state, onClose }: { playback: Playback; state:
       t('watch.dropped'),
       t('watch.droppedOf', { dropped: quality.droppedVideoFrames, total: quality.totalVideoFrames }),
     ],
+    [t('watch.stalls'), t('watch.stallsOf', { count: stalls, seconds: number(stalledMs / 1000, ONE) })],
     [t('watch.bandwidth'), kbps === null ? '–' : `${number(kbps / 1000, ONE)} Mbit/s`],
   ];
   return (
@@ -44,11 +59,3 @@ export function Stats({ playback, state, onClose }: { playback: Playback; state:
 }
 
 const ONE: Intl.NumberFormatOptions = { maximumFractionDigits: 1, minimumFractionDigits: 1 };
-
-function bufferedAhead(video: HTMLVideoElement): number {
-  const { buffered, currentTime } = video;
-  for (let index = 0; index < buffered.length; index += 1) {
-    if (buffered.start(index) <= currentTime + 0.1 && buffered.end(index) > currentTime) return buffered.end(index) - currentTime;
-  }
-  return 0;
-}

@@ -8,6 +8,8 @@ export type KeyAction =
   | { do: 'captions' }
   | { do: 'help' }
   | { do: 'seek'; seconds: number }
+  /** To so many tenths of a recording. */
+  | { do: 'tenth'; digit: number }
   | { do: 'volume'; by: number };
 
 export interface Pressed {
@@ -43,6 +45,7 @@ const SHARED: Readonly<Record<string, KeyAction>> = {
 export function actionOf(pressed: Pressed, place: Place): KeyAction | null {
   if (place === 'typing' || pressed.ctrlKey || pressed.metaKey || pressed.altKey) return null;
   const key = pressed.key.length === 1 ? pressed.key.toLowerCase() : pressed.key;
+  if (/^\d$/.test(key)) return { do: 'tenth', digit: Number(key) };
   if (Object.hasOwn(ACTIONS, key)) return ACTIONS[key] ?? null;
   return place === 'page' && Object.hasOwn(SHARED, key) ? (SHARED[key] ?? null) : null;
 }

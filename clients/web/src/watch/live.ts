@@ -28,12 +28,14 @@ export function liveOfChannel(channel: Channel): Live {
   };
 }
 
-export function liveOfInfo(info: Info): Live {
+/** `channel` knows better where a broadcast that not everybody may see is played from. */
+export function liveOfInfo(info: Info, channel: Pick<Channel, 'broadcast' | 'playlist'> | null = null): Live {
   const isPlayable = info.live === 'live' || info.live === 'interrupted';
+  const told = channel !== null && channel.broadcast === info.broadcast ? channel.playlist : null;
   return {
     state: info.live,
     broadcast: info.broadcast,
-    playlist: isPlayable ? playlistOf(info.broadcast) : null,
+    playlist: isPlayable ? (told ?? playlistOf(info.broadcast)) : null,
     title: info.title,
     category: info.category,
     viewers: info.viewers,

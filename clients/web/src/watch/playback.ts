@@ -2,59 +2,62 @@
 
 import type Hls from 'hls.js';
 import type { ErrorData } from 'hls.js';
-import { NO_TRIES, recover, type Fault, type Tries } from './recovery';
-import { rungsOf, type Rung } from './rungs';
-import { recallLoudness, rememberLoudness } from './volume';
+import { recallBandwidth, rememberBandwidth } from './bandwidth';
+import { Experience, type Figures } from './experience';
+import { isBad, NO_TRIES, recover, type Fault, type Tries } from './recovery';
+import { Retry } from './retry';
+import { rungsOf } from './rungs';
+import { latencyOf, nativeDateMs } from './latency';
+import { Sound } from './sound';
+import { isSameSource, type Source } from './source';
+import { IDLE, type PlaybackState } from './state';
+import { Steady } from './steady';
+import { clampTime, EDGE_SECONDS, isAtEdge, timelineOf, type Timeline } from './timeline';
+import { tuningOf } from './tuning';
 
-export interface PlaybackState {
-  status: 'idle' | 'loading' | 'ready' | 'failed';
-  rungs: Rung[];
-  /** What the viewer chose; null: Auto. */
-  chosen: number | null;
-  /** The rung that plays. */
-  current: number | null;
-  /** The browser lets it play without sound only. */
-  isSilenced: boolean;
-  /** Wants to play and has nothing to show. */
-  isWaiting: boolean;
-  /** The browser wants a click before it plays at all. */
-  isBlocked: boolean;
-}
-
-const IDLE: PlaybackState = {
-  status: 'idle',
-  rungs: [],
-  chosen: null,
-  current: null,
-  isSilenced: false,
-  isWaiting: false,
-  isBlocked: false,
-};
 const NATIVE = 'application/vnd.apple.mpegurl';
+/** What runs dry so soon after a seek is the seek's own loading. */
+const SEEK_MS = 1500;
 /** hls.js' `ErrorTypes`. */
 const FAULTS: Partial<Record<string, Fault>> = { networkError: 'network', mediaError: 'media' };
-/** Further behind the live edge than this, the badge offers the way back. */
-const EDGE_SECONDS = 4;
 
 export class Playback {
+  readonly sound: Sound;
+  /** Of what is loaded now. */
+  private experience = new Experience();
   private state: PlaybackState = IDLE;
   private hls: Hls | null = null;
-  private url: string | null = null;
+  private steady: Steady | null = null;
+  private source: Source | null = null;
+  /** Which of the source's addresses is tried. */
+  private turn = 0;
+  /** Where a recording goes on after the player began anew. */
+  private resumeAt: number | null = null;
+  private isFinishing = false;
+  private soughtMs = -Infinity;
   private tries: Tries = NO_TRIES;
-  private retry: ReturnType<typeof setTimeout> | undefined;
+  private readonly retry = new Retry();
   private readonly watchers = new Set<() => void>();
   private readonly leaving = new AbortController();
 
-  constructor(readonly video: HTMLVideoElement) {
-    const loudness = recallLoudness();
-    video.volume = loudness.volume;
-    video.muted = loudness.muted;
-    const on = (name: keyof HTMLVideoElementEventMap, run: () => void) =>
-      video.addEventListener(name, run, { signal: this.leaving.signal });
-    on('volumechange', () => this.onVolume());
-    on('waiting', () => this.become({ isWaiting: true }));
-    on('playing', () => this.become({ isWaiting: false, isBlocked: false, status: 'ready' }));
-    on('error', () => this.hls === null && this.url !== null && this.onFault('other'));
+  constructor(
+    readonly video: HTMLVideoElement,
+    isSilent = false,
+  ) {
+    const { signal } = this.leaving;
+    this.sound = new Sound(video, signal, () => this.become({ isSilenced: this.sound.isSilenced }), isSilent);
+    this.state = { ...IDLE, isSilenced: isSilent };
+    const on = (name: keyof HTMLVideoElementEventMap, run: () => void) => video.addEventListener(name, run, { signal });
+    on('waiting', () => this.onDry());
+    on('playing', () => this.onPlaying());
+    on('timeupdate', () => this.state.isWaiting && !video.seeking && video.playbackRate > 0 && this.onPlaying());
+    on('pause', () => this.onPause());
+    on('play', () => this.onPlay());
+    on('ended', () => this.become({ isOver: true, isWaiting: false }));
+    on('seeking', () => this.onSeeking());
+    on('ratechange', () => video.playbackRate > 0 && this.source?.kind === 'vod' && this.become({ speed: video.playbackRate }));
+    on('error', () => this.hls === null && this.source !== null && this.onFault('other', null));
+    window.addEventListener('online', () => this.wake(), { signal });
   }
 
   subscribe = (watcher: () => void): (() => void) => {
@@ -64,16 +67,37 @@ export class Playback {
 
   snapshot = (): PlaybackState => this.state;
 
-  /** Play this playlist from its live edge; null stops. */
-  load(url: string | null): void {
-    if (url === this.url && this.state.status !== 'failed') return;
-    this.url = url;
+  /** Play this, a live one from its edge; null stops. */
+  load(source: Source | null): void {
+    if (isSameSource(source, this.source)) return;
+    this.source = source;
+    this.isFinishing = false;
+    this.turn = 0;
     this.tries = NO_TRIES;
-    if (url === null) {
+    this.resumeAt = null;
+    this.experience.onStopped(performance.now());
+    if (source === null) {
       this.unload();
       this.video.pause();
-      this.become({ ...IDLE });
-    } else this.build();
+      this.become({ ...IDLE, isSilenced: this.sound.isSilenced });
+      return;
+    }
+    this.experience = new Experience();
+    this.experience.onWish(performance.now());
+    this.become({ isOver: false, speed: 1 });
+    this.build();
+  }
+
+  /** Nothing more will come: what there is may be watched to its end. */
+  finish(): void {
+    this.isFinishing = true;
+    if (this.state.status !== 'ready') this.load(null);
+    else this.wake();
+  }
+
+  /** Do now what waits for its turn: something changed. */
+  wake(): void {
+    this.retry.now();
   }
 
   /** For good: the element goes away. */
@@ -89,41 +113,38 @@ export class Playback {
     this.become({ chosen: index });
   }
 
+  setSpeed(speed: number): void {
+    this.video.playbackRate = speed;
+    this.become({ speed });
+  }
+
   toEdge(): void {
+    if (this.steady !== null) this.steady.isFollowing = true;
     const edge = this.edge();
     if (edge !== null) this.video.currentTime = edge;
     void this.play();
   }
 
-  /** Seek within what can be played. */
   seekBy(seconds: number): void {
-    const { seekable, currentTime } = this.video;
-    if (seekable.length === 0) return;
-    const least = seekable.start(0);
-    const most = this.edge() ?? seekable.end(seekable.length - 1);
-    this.video.currentTime = Math.max(least, Math.min(Math.max(most, currentTime), currentTime + seconds));
+    this.seekTo(this.video.currentTime + seconds);
+  }
+
+  /** Seek within what can be played. */
+  seekTo(time: number): void {
+    const timeline = this.timeline();
+    if (timeline === null) return;
+    const target = clampTime(timeline, time);
+    if (isAtEdge(timeline, target) && target > this.video.currentTime) {
+      this.toEdge();
+      return;
+    }
+    if (this.steady !== null) this.steady.isFollowing = isAtEdge(timeline, target);
+    this.video.currentTime = target;
   }
 
   togglePlay(): void {
     if (this.video.paused) void this.play();
     else this.video.pause();
-  }
-
-  toggleMute(): void {
-    if (this.video.muted) this.unmute();
-    else this.video.muted = true;
-  }
-
-  changeVolume(by: number): void {
-    const { video } = this;
-    video.volume = Math.min(1, Math.max(0, (video.muted ? 0 : video.volume) + by));
-    video.muted = video.volume === 0;
-  }
-
-  unmute(): void {
-    this.video.muted = false;
-    if (this.video.volume === 0) this.video.volume = 0.5;
-    this.become({ isSilenced: false });
   }
 
   async play(): Promise<void> {
@@ -132,23 +153,34 @@ export class Playback {
     } catch (error) {
       if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
       if (this.video.muted) this.become({ isBlocked: true });
-      else await this.playSilently();
+      else await this.sound.silence(() => this.video.play()).catch(() => this.become({ isBlocked: true }));
     }
   }
 
   /** Seconds between the encoder's clock and what is shown (PROGRAM-DATE-TIME); null while unknown. */
-  latencySeconds(now: number): number | null {
-    const native = (this.video as { getStartDate?: () => Date }).getStartDate?.().getTime();
-    const shownMs =
-      this.hls?.playingDate?.getTime() ??
-      (native === undefined || Number.isNaN(native) ? null : native + this.video.currentTime * 1000);
-    if (shownMs !== null) return Math.max(0, (now - shownMs) / 1000);
-    return this.hls !== null && this.hls.latency > 0 ? this.hls.latency : null;
+  latencySeconds(now = Date.now()): number | null {
+    return latencyOf(this.shownMs(), this.hls?.latency ?? null, now);
+  }
+
+  /** When what is shown was made; null while unknown. */
+  shownMs(): number | null {
+    return this.hls === null ? nativeDateMs(this.video) : (this.hls.playingDate?.getTime() ?? null);
   }
 
   isAtEdge(): boolean {
     const edge = this.edge();
     return edge === null || edge - this.video.currentTime < EDGE_SECONDS;
+  }
+
+  /** What can be sought in; null where nothing can. */
+  timeline(): Timeline | null {
+    if (this.source === null) return null;
+    const { seekable, buffered, currentTime } = this.video;
+    return timelineOf(this.source.kind, seekable, buffered, currentTime, this.edge());
+  }
+
+  figures(): Figures {
+    return this.experience.figures(performance.now());
   }
 
   bandwidthKbps(): number | null {
@@ -164,34 +196,32 @@ export class Playback {
 
   private build(): void {
     this.unload();
-    if (this.url === null) return;
-    this.become({ status: 'loading', rungs: [], current: null, isWaiting: false });
-    void this.feed(this.url);
+    const address = this.source?.addresses[this.turn];
+    if (this.source === null || address === undefined) return;
+    const status = this.state.status === 'failed' ? 'failed' : 'loading';
+    this.become({ status, rungs: [], current: null, isWaiting: false });
+    void this.feed(this.source, address);
   }
 
-  private async feed(url: string): Promise<void> {
+  private async feed(source: Source, address: string): Promise<void> {
     // half of the page's code: the chat doesn't wait for it
     const module = await import('hls.js').catch(() => null);
-    if (url !== this.url || this.hls !== null || this.leaving.signal.aborted) return;
+    if (source !== this.source || this.hls !== null || this.leaving.signal.aborted) return;
     if (module === null) {
-      this.onFault('other');
+      this.onFault('other', null);
       return;
     }
     const { default: Player, Events } = module;
     if (!Player.isSupported()) {
-      this.feedNatively(url);
+      this.feedNatively(address);
       return;
     }
     const hls = new Player({
-      lowLatencyMode: false,
-      // Two segments of 2 s in hand: 7 s from glass to glass instead of 9. After a stall hls.js keeps one second more.
-      liveSyncDurationCount: 2,
-      liveDurationInfinity: true,
-      backBufferLength: 30,
-      maxBufferLength: 20,
-      capLevelToPlayerSize: true,
+      ...tuningOf(source.kind, recallBandwidth(), source.token),
+      ...(this.resumeAt !== null && { startPosition: this.resumeAt }),
     });
     this.hls = hls;
+    if (source.kind === 'live') this.steady = new Steady(hls, this.video);
     hls.on(Events.MANIFEST_PARSED, () => {
       this.become({ rungs: rungsOf(hls.levels) });
       if (this.state.chosen !== null) hls.nextLevel = this.state.chosen;
@@ -200,74 +230,103 @@ export class Playback {
     hls.on(Events.LEVEL_SWITCHED, (_, { level }) => this.become({ current: level }));
     hls.on(Events.FRAG_BUFFERED, () => {
       this.tries = NO_TRIES;
+      if (this.state.status === 'failed') this.become({ status: 'ready' });
     });
     hls.on(Events.ERROR, (_, data) => this.onError(data));
-    hls.loadSource(url);
+    hls.loadSource(address);
     hls.attachMedia(this.video);
   }
 
-  private feedNatively(url: string): void {
+  private feedNatively(address: string): void {
     if (this.video.canPlayType(NATIVE) === '') {
-      this.become({ status: 'failed' });
+      this.become({ status: 'unsupported' });
       return;
     }
-    this.video.src = url;
+    this.video.src = address;
     this.video.load();
     void this.play();
   }
 
   private unload(): void {
-    clearTimeout(this.retry);
-    this.hls?.destroy();
+    this.retry.drop();
+    this.steady?.close();
+    this.steady = null;
+    const { hls } = this;
+    if (hls === null) return;
+    if (this.state.status === 'ready') rememberBandwidth(hls.bandwidthEstimate);
+    if (this.source?.kind === 'vod' && this.video.currentTime > 0) this.resumeAt = this.video.currentTime;
+    hls.destroy();
     this.hls = null;
   }
 
-  private onError({ fatal, type, details }: ErrorData): void {
+  private onError({ fatal, type, details, response }: ErrorData): void {
     if (!fatal) return;
     console.warn('playback_error', type, details);
-    this.onFault(FAULTS[type] ?? 'other');
+    this.onFault(FAULTS[type] ?? 'other', response?.code ?? null);
   }
 
-  private onFault(fault: Fault): void {
+  private onFault(fault: Fault, status: number | null): void {
+    if (this.source !== null && status === 404 && (this.hls?.levels.length ?? 0) === 0 && this.turn + 1 < this.source.addresses.length) {
+      this.turn += 1;
+      this.build();
+      return;
+    }
+    if (this.isFinishing) {
+      this.load(null);
+      return;
+    }
     const { tries, step } = recover(this.tries, fault, Math.random());
     this.tries = tries;
-    clearTimeout(this.retry);
+    this.become({ isWaiting: true, ...(isBad(tries) && { status: 'failed' as const }) });
     switch (step.do) {
       case 'mend_media':
         this.hls?.recoverMediaError();
         void this.play();
         break;
       case 'load_again':
-        this.become({ isWaiting: true });
-        this.retry = setTimeout(() => this.loadAgain(), step.afterMs);
+        this.retry.later(step.afterMs, () => this.loadAgain());
         break;
       case 'rebuild':
-        this.retry = setTimeout(() => this.build(), step.afterMs);
-        break;
-      case 'give_up':
-        this.unload();
-        this.become({ status: 'failed', isWaiting: false });
+        this.retry.later(step.afterMs, () => this.build());
     }
   }
 
   private loadAgain(): void {
-    if (this.hls === null || this.url === null) return;
+    const address = this.source?.addresses[this.turn];
+    if (this.hls === null || address === undefined) this.build();
     // without a manifest there is nothing to go on with
-    if (this.hls.levels.length === 0) this.hls.loadSource(this.url);
+    else if (this.hls.levels.length === 0) this.hls.loadSource(address);
     else this.hls.startLoad();
   }
 
-  private async playSilently(): Promise<void> {
-    this.video.muted = true;
-    this.become({ isSilenced: true });
-    await this.video.play().catch(() => this.become({ isBlocked: true }));
+  private onSeeking(): void {
+    this.soughtMs = performance.now();
+    if (this.state.isOver) this.become({ isOver: false });
   }
 
-  private onVolume(): void {
-    const { muted, volume } = this.video;
-    if (!muted && this.state.isSilenced) this.become({ isSilenced: false });
-    // what the browser's policy muted is not the viewer's wish
-    if (!this.state.isSilenced) rememberLoudness({ volume, muted });
+  private onDry(): void {
+    const now = performance.now();
+    const isSeeking = this.video.seeking || now - this.soughtMs < SEEK_MS;
+    this.experience.onDry(now, isSeeking);
+    if (this.state.status === 'ready' && !isSeeking) this.steady?.onDry();
+    this.become({ isWaiting: true });
+  }
+
+  private onPlaying(): void {
+    // stands until there is enough in hand again; `timeupdate` tells when it moves
+    if (this.video.playbackRate === 0) return;
+    this.experience.onPlaying(performance.now());
+    this.become({ isWaiting: false, isBlocked: false, isOver: false, status: 'ready' });
+  }
+
+  private onPause(): void {
+    this.experience.onStopped(performance.now());
+    if (this.steady !== null) this.steady.isFollowing = false;
+  }
+
+  private onPlay(): void {
+    this.experience.onWish(performance.now());
+    if (this.steady !== null) this.steady.isFollowing = this.isAtEdge();
   }
 
   private become(change: Partial<PlaybackState>): void {

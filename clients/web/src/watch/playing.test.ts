@@ -2,36 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Channel } from '../api/types';
 import type { Info } from '../chat/wire';
 import { liveOfChannel, liveOfInfo, stateSeen } from './live';
-import { NO_TRIES, recover, type Fault, type Tries } from './recovery';
 import { rungName, rungsOf } from './rungs';
 import { readLoudness } from './volume';
-
-describe('recovery', () => {
-  function steps(fault: Fault, random = 0.5) {
-    const found = [];
-    let tries: Tries = NO_TRIES;
-    for (;;) {
-      const next = recover(tries, fault, random);
-      found.push(next.step);
-      if (next.step.do === 'give_up' || found.length > 50) return found;
-      tries = next.tries;
-    }
-  }
-
-  it('loads again after growing pauses, and gives up in the end', () => {
-    const found = steps('network');
-    const pauses = found.flatMap((step) => (step.do === 'load_again' ? [step.afterMs] : []));
-    expect(pauses).toHaveLength(10);
-    expect(pauses).toEqual([...pauses].sort((one, other) => one - other));
-    expect(Math.max(...pauses)).toBeLessThanOrEqual(20_000);
-    expect(found.at(-1)).toEqual({ do: 'give_up' });
-  });
-
-  it('mends the media before it builds anew', () => {
-    expect(steps('media').map((step) => step.do).slice(0, 4)).toEqual(['mend_media', 'mend_media', 'rebuild', 'mend_media']);
-    expect(steps('other').map((step) => step.do)).toEqual(['rebuild', 'rebuild', 'rebuild', 'give_up']);
-  });
-});
 
 describe('rungs', () => {
   it('stand from the tallest down, sound alone last', () => {

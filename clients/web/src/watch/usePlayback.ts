@@ -1,15 +1,7 @@
-import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
-import { Playback, type PlaybackState } from './playback';
+import { useCallback, useState, useSyncExternalStore } from 'react';
+import { Playback } from './playback';
+import { IDLE, type PlaybackState } from './state';
 
-const NOTHING: PlaybackState = {
-  status: 'idle',
-  rungs: [],
-  chosen: null,
-  current: null,
-  isSilenced: false,
-  isWaiting: false,
-  isBlocked: false,
-};
 const none = () => () => undefined;
 
 export interface PlaybackHandle {
@@ -19,19 +11,18 @@ export interface PlaybackHandle {
   state: PlaybackState;
 }
 
-/** Plays `playlist` on the element while it is there; a new address starts by itself. */
-export function usePlayback(playlist: string | null): PlaybackHandle {
+/** A `Playback` on the element while it is there; `isSilent` begins without sound, whatever the viewer likes elsewhere. */
+export function usePlayback(isSilent = false): PlaybackHandle {
   const [playback, setPlayback] = useState<Playback | null>(null);
   const attach = useCallback((video: HTMLVideoElement | null) => {
     if (video === null) return undefined;
-    const made = new Playback(video);
+    const made = new Playback(video, isSilent);
     setPlayback(made);
     return () => {
       setPlayback(null);
       made.close();
     };
-  }, []);
-  useEffect(() => playback?.load(playlist), [playback, playlist]);
-  const state = useSyncExternalStore(playback?.subscribe ?? none, playback?.snapshot ?? (() => NOTHING));
+  }, [isSilent]);
+  const state = useSyncExternalStore(playback?.subscribe ?? none, playback?.snapshot ?? (() => IDLE));
   return { attach, playback, state };
 }

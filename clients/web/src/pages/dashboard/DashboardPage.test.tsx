@@ -2,7 +2,7 @@ import { act, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { BroadcastHealth, StreamKey } from '../../api/types';
-import { channel } from '../../testing/cards';
+import { channel, vod } from '../../testing/cards';
 import { FakeServer } from '../../testing/FakeServer';
 import { ANNA, renderPage } from '../../testing/renderPage';
 import DashboardPage from './DashboardPage';
@@ -19,6 +19,10 @@ const OFFLINE: BroadcastHealth = {
   warnings: [],
   refused: null,
   viewers: 0,
+  visibility: 'public',
+  is_test: false,
+  next_is_test: false,
+  playlist: null,
 };
 const LIVE: BroadcastHealth = {
   ...OFFLINE,
@@ -47,6 +51,7 @@ function serve(health: BroadcastHealth = OFFLINE, keys: StreamKey[] = [OLD_KEY])
     .install()
     .on(HEALTH, { body: health })
     .on(KEYS, { body: { keys, server: 'rtmp://host/live' } })
+    .on('GET /channels/anna/vods', { body: { vods: [vod('b1', { expires_ms: Date.now() + 86_400_000 }), vod('b2')], next: null } })
     .on('GET /channels/anna', { body: channel('anna', { title: 'Old title' }) });
 }
 
@@ -129,5 +134,43 @@ describe('DashboardPage', () => {
     await userEvent.click(within(dialog).getByRole('button', { name: 'Stop the broadcast' }));
     expect(await screen.findByText('The broadcast is stopped.')).toBeInTheDocument();
     expect(server.callsOf('POST /channels/anna/broadcast/stop')).toHaveLength(1);
+  });
+
+  it('makes the next broadcast a test, and says what that means', async () => {
+    const server = serve().on('PATCH /channels/anna', ({ body }) => {
+      server.on(HEALTH, { body: { ...OFFLINE, ...(body as object) } });
+      return { body: channel('anna') };
+    });
+    renderPage(<DashboardPage />, { account: ANNA });
+    const test = await screen.findByRole('switch', { name: 'The next broadcast is a test' });
+    expect(test).not.toBeChecked();
+    expect(screen.getByText(/Nobody sees it, nobody is told/)).toBeInTheDocument();
+    await userEvent.click(test);
+    await vi.waitFor(() => expect(test).toBeChecked());
+    expect(server.callsOf('PATCH /channels/anna')[0]?.body).toEqual({ next_is_test: true });
+  });
+
+  it('shows a private broadcast to its owner, and changes its addresses', async () => {
+    const server = serve({ ...LIVE, visibility: 'private', playlist: '/private/s/live/x/index.m3u8' }).on(
+      'POST /channels/anna/broadcast/rotate-capability',
+      {},
+    );
+    renderPage(<DashboardPage />, { account: ANNA });
+    expect(await screen.findByText(/nobody sees this but you and whoever you gave its address/)).toBeInTheDocument();
+    expect(screen.getByText(/the one that runs stays as it began/)).toBeInTheDocument();
+    await userEvent.click(screen.getByRole('button', { name: 'Change the secret addresses' }));
+    expect(await screen.findByText('The addresses have changed.')).toBeInTheDocument();
+    expect(server.callsOf('POST /channels/anna/broadcast/rotate-capability')).toHaveLength(1);
+  });
+
+  it('lists recordings with the room that they take, and deletes one', async () => {
+    const server = serve().on('DELETE /vods/b1', {});
+    renderPage(<DashboardPage />, { account: ANNA });
+    expect(await screen.findByText('2 recordings, 2.8 GB')).toBeInTheDocument();
+    expect(screen.getByText(/^Kept until /)).toBeInTheDocument();
+    await userEvent.click(screen.getByRole('button', { name: 'Delete: Evening b1' }));
+    await userEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Delete' }));
+    expect(await screen.findByText('1 recording, 1.4 GB')).toBeInTheDocument();
+    expect(server.callsOf('DELETE /vods/b1')).toHaveLength(1);
   });
 });

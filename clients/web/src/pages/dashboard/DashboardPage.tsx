@@ -10,9 +10,13 @@ import { SignedInOnly } from '../../shell/SignedInOnly';
 import { Unreachable } from '../../shell/Unreachable';
 import { useTitle } from '../../shell/useTitle';
 import { AboutForm } from './AboutForm';
+import { AudiencePanel } from './AudiencePanel';
 import { HealthPanel } from './HealthPanel';
+import { HistoryPanel } from './HistoryPanel';
 import { KeyPanel } from './KeyPanel';
 import { ObsSteps } from './ObsSteps';
+import { PreviewPanel } from './PreviewPanel';
+import { RecordingsPanel } from './RecordingsPanel';
 import './dashboard.css';
 
 const REFRESH_MS = 2000;
@@ -56,6 +60,8 @@ function Dashboard({ account }: { account: Account }) {
       <div className="dashboard">
         <div className="stack">
           <HealthPanel polled={health} slug={slug} />
+          {health.data !== null && <PreviewPanel health={health.data} />}
+          {health.data !== null && <HistoryPanel health={health.data} />}
           <section className="panel">
             <h2>{t('dashboard.about')}</h2>
             {channel.data !== null && <AboutForm key={channel.data.slug} channel={channel.data} onSaved={channel.replace} />}
@@ -64,9 +70,18 @@ function Dashboard({ account }: { account: Account }) {
               <Unreachable error={channel.error} onRetry={channel.reload} />
             )}
           </section>
+          <RecordingsPanel slug={slug} isLive={health.data !== null && health.data.state !== 'offline'} />
           <Moderators />
         </div>
         <div className="stack">
+          {channel.data !== null && health.data !== null && (
+            <AudiencePanel
+              channel={channel.data}
+              health={health.data}
+              onChannel={channel.replace}
+              onChange={health.reload}
+            />
+          )}
           <KeyPanel polled={keys} slug={slug} />
           <ObsSteps />
         </div>

@@ -4,6 +4,7 @@ import type { ChannelCard } from '../../api/types';
 import { Icon } from '../../components/Icon';
 import { Skeleton } from '../../components/Skeleton';
 import { useI18n } from '../../i18n/context';
+import '../../components/card.css';
 
 /** The server draws a new thumbnail this often. */
 const THUMBNAIL_MS = 10_000;

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { draw, roundUp, sampled, type Point } from './chart';
+
+describe('roundUp', () => {
+  it.each([
+    [0, 1],
+    [-3, 1],
+    [NaN, 1],
+    [0.3, 0.5],
+    [1, 1],
+    [1.2, 2],
+    [24.9, 25],
+    [2900, 5000],
+    [6001, 10_000],
+  ])('leads %d to %d', (value, top) => {
+    expect(roundUp(value)).toBeCloseTo(top);
+  });
+});
+
+describe('draw', () => {
+  const points: Point[] = [
+    { at_ms: 0, value: 10 },
+    { at_ms: 50, value: 5 },
+    { at_ms: 60, value: null },
+    { at_ms: 100, value: 10 },
+  ];
+
+  it('runs from left to right and from zero up, with gaps', () => {
+    expect(draw(points, 0, 100, 200, 50).path).toBe('M0 0L100 25M200 0');
+  });
+
+  it('says what the line says', () => {
+    expect(draw(points, 0, 100, 200, 50)).toMatchObject({ top: 10, latest: 10, least: 5, most: 10 });
+  });
+
+  it('leaves out what is older', () => {
+    expect(draw(points, 50, 100, 100, 50)).toMatchObject({ path: 'M0 25M100 0' });
+  });
+
+  it('draws nothing of nothing', () => {
+    expect(draw([], 0, 0, 100, 50)).toEqual({ path: '', top: 1, latest: null, least: null, most: null });
+  });
+});
+
+it('takes the last of each span for a table', () => {
+  const points = Array.from({ length: 10 }, (_, index) => ({ at_ms: index, value: index }));
+  expect(sampled(points, 5).map(({ at_ms }) => at_ms)).toEqual([1, 3, 5, 7, 9]);
+  expect(sampled(points, 20)).toHaveLength(10);
+  expect(sampled(points, 3).map(({ at_ms }) => at_ms)).toEqual([3, 6, 9]);
+});

@@ -1,0 +1,64 @@
+/** A line through figures over time, as coordinates.  Pure. */
+
+export interface Point {
+  at_ms: number;
+  /** Null: nothing was measured, the line has a gap. */
+  value: number | null;
+}
+
+export interface Drawing {
+  /** One SVG path; a gap begins it anew. */
+  path: string;
+  /** The upper end of the scale, a round number. */
+  top: number;
+  latest: number | null;
+  least: number | null;
+  most: number | null;
+}
+
+/** A round number not below `value`: 1, 2, 2.5 or 5 times a power of ten. */
+export function roundUp(value: number): number {
+  if (!(value > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  const step = [1, 2, 2.5, 5, 10].find((one) => one * power >= value - 1e-9) ?? 10;
+  return step * power;
+}
+
+/** The points between `fromMs` and `toMs` in a box of `width` × `height`, from 0 to a round number above all of them. */
+export function draw(points: readonly Point[], fromMs: number, toMs: number, width: number, height: number): Drawing {
+  const shown = points.filter(({ at_ms }) => at_ms >= fromMs && at_ms <= toMs);
+  const values = shown.flatMap(({ value }) => (value === null ? [] : [value]));
+  const most = values.length === 0 ? null : Math.max(...values);
+  const top = roundUp(most ?? 0);
+  const x = (ms: number) => round(((ms - fromMs) / Math.max(1, toMs - fromMs)) * width);
+  const y = (value: number) => round(height - (Math.max(0, value) / top) * height);
+  let path = '';
+  let isDrawing = false;
+  for (const { at_ms, value } of shown) {
+    if (value === null) {
+      isDrawing = false;
+      continue;
+    }
+    path += `${isDrawing ? 'L' : 'M'}${x(at_ms)} ${y(value)}`;
+    isDrawing = true;
+  }
+  return {
+    path,
+    top,
+    latest: values.at(-1) ?? null,
+    least: values.length === 0 ? null : Math.min(...values),
+    most,
+  };
+}
+
+/** At most `count` points for a table, the last of each equal span. */
+export function sampled(points: readonly Point[], count: number): Point[] {
+  if (points.length <= count) return [...points];
+  return Array.from({ length: count }, (_, index) => points[Math.ceil(((index + 1) * points.length) / count) - 1]).filter(
+    (point) => point !== undefined,
+  );
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
