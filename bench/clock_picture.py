@@ -51,3 +51,6 @@ READ_CLOCK_SCRIPT = f"""
 }}
 """
 """Evaluated in the page: seconds between the frame's making and now, or null while there is no picture."""
+
+PLAUSIBLE_SECONDS = 300.0
+"""A blurred square reads as another time; more than this is a misread, not a delay."""
