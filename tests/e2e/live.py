@@ -76,3 +76,22 @@ async def beyond(http: httpx.AsyncClient, address: str, sequence: int, seconds: 
         return playlist if segment.status_code == 200 and segment.content else None
 
     return await eventually(look, f"a segment after {sequence}", seconds)
+
+
+async def first_part(http: httpx.AsyncClient, multivariant: str, seconds: float) -> float:
+    """Wait until the first part or segment of any picture can be fetched; returns the seconds of media in it."""
+
+    async def look() -> float | None:
+        try:
+            for address in await renditions(http, multivariant):
+                reply = await http.get(address)
+                part = re.search(r'#EXT-X-PART:DURATION=([\d.]+),URI="([^"]+)"', reply.text)
+                if "/audio/" in address or part is None:
+                    continue
+                media = await http.get(str(reply.url.join(part[2])))
+                return float(part[1]) if media.status_code == 200 and media.content else None
+        except httpx.HTTPError:
+            pass
+        return None
+
+    return await eventually(look, "a first part", seconds)
