@@ -9,12 +9,12 @@ export interface Cushion {
 
 export const NO_CUSHION: Cushion = { extraSeconds: 0, sinceMs: 0 };
 const STALL_SECONDS = 0.3;
-const MOST_SECONDS = 3;
-const CALM_MS = 60_000;
+const MOST_SECONDS = 2;
+const CALM_MS = 30_000;
 /** A stall that lasts longer was the stream's, not the line's: more distance would not have helped. */
 const LINE_STALL_MS = 4000;
-/** Further behind than this beyond the target, playing faster takes too long. */
-const DRIFT_SECONDS = 4;
+/** Further behind than this beyond the target takes too long by playing faster; from 3 s on hls.js no longer tries. */
+const DRIFT_SECONDS = 2.8;
 const HOLD_LEAST_SECONDS = 0.5;
 const HOLD_MOST_MS = 3000;
 
@@ -24,7 +24,7 @@ export function afterStall(cushion: Cushion, stalledMs: number, nowMs: number): 
   return { extraSeconds: Math.min(MOST_SECONDS, cushion.extraSeconds + STALL_SECONDS), sinceMs: nowMs };
 }
 
-/** A minute without a stall takes half a stall back. */
+/** Half a minute without a stall takes half a stall back. */
 export function afterCalm(cushion: Cushion, nowMs: number): Cushion {
   if (cushion.extraSeconds === 0 || nowMs - cushion.sinceMs < CALM_MS) return cushion;
   return { extraSeconds: Math.max(0, cushion.extraSeconds - STALL_SECONDS / 2), sinceMs: nowMs };
