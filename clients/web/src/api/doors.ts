@@ -8,6 +8,7 @@ import type {
   Channel,
   ChannelCard,
   ChannelEdit,
+  HealthChart,
   NewStreamKey,
   Session,
   SignedInDevice,
@@ -71,6 +72,8 @@ export function openDoors(http: Http) {
     broadcast: {
       health: (slug: string, signal?: AbortSignal) => http.send<BroadcastHealth>(`${channel(slug)}/broadcast`, { signal }),
       stop: (slug: string) => http.send<undefined>(`${channel(slug)}/broadcast/stop`, { method: 'POST' }),
+      chart: (slug: string, minutes: number, signal?: AbortSignal) =>
+        http.send<HealthChart>(`${channel(slug)}/broadcast/health`, { query: { minutes }, signal }),
       rotateCapability: (slug: string) =>
         http.send<undefined>(`${channel(slug)}/broadcast/rotate-capability`, { method: 'POST' }),
     },

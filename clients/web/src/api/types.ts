@@ -115,6 +115,31 @@ export interface RefusedEncoder {
   message: string;
 }
 
+export type Judgement = 'good' | 'warn' | 'bad';
+
+/** One thing measured at the encoder's stream or at the worker, judged (`media/verdicts.py`). */
+export interface Figure {
+  metric: string;
+  /** Null where there is no sound or no picture at all. */
+  value: number | null;
+  unit: string;
+  verdict: Judgement;
+  /** `ok` where the verdict is good. */
+  code: string;
+  /** In English, with what to change. */
+  advice: string;
+}
+
+export const CHART_SERIES = ['video_kbps', 'fps', 'dropped', 'keyframe_seconds', 'audio_db', 'speed'] as const;
+export type ChartSeries = (typeof CHART_SERIES)[number];
+
+/** Figures over time; point i is of the span that begins at `from_ms + i × step_seconds × 1000`. */
+export interface HealthChart {
+  step_seconds: number;
+  from_ms: number;
+  series: Partial<Record<ChartSeries, (number | null)[]>>;
+}
+
 export interface BroadcastHealth {
   state: LiveState;
   public_id: string | null;
@@ -132,6 +157,8 @@ export interface BroadcastHealth {
   next_is_test: boolean;
   /** For the streamer's own eyes, once there is something to see. */
   playlist: string | null;
+  /** Empty while nothing is known of the encoder. */
+  health: Figure[];
 }
 
 export type Visibility = 'public' | 'unlisted' | 'private';

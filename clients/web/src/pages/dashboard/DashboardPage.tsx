@@ -61,7 +61,7 @@ function Dashboard({ account }: { account: Account }) {
         <div className="stack">
           <HealthPanel polled={health} slug={slug} />
           {health.data !== null && <PreviewPanel health={health.data} />}
-          {health.data !== null && <HistoryPanel health={health.data} />}
+          {health.data !== null && health.data.state !== 'offline' && <HistoryPanel slug={slug} />}
           <section className="panel">
             <h2>{t('dashboard.about')}</h2>
             {channel.data !== null && <AboutForm key={channel.data.slug} channel={channel.data} onSaved={channel.replace} />}

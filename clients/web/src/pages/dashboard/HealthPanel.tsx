@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useApi } from '../../api/context';
-import type { BroadcastHealth, BroadcastWarning } from '../../api/types';
+import type { BroadcastHealth, BroadcastWarning, Figure } from '../../api/types';
 import type { Polled } from '../../api/usePolled';
 import { Button } from '../../components/Button';
 import { ConfirmDialog } from '../../components/Dialog';
@@ -12,17 +12,27 @@ import { Notice } from '../../shell/Notice';
 import { Unreachable } from '../../shell/Unreachable';
 import { useNow } from '../../shell/useNow';
 import { useSubmit } from '../useSubmit';
+import type { Alarm } from './alarms';
+import { faults, overall, severityOf, severityOfFigure, unsaid } from './figures';
+import { useFigureText } from './figureText';
 import { Metrics } from './Metrics';
-import { judge, overall, severityOf, unsaid, type Verdict } from './verdicts';
+import { useAlarms } from './useAlarms';
 
 const NOTICE_KINDS = { green: 'info', amber: 'warn', red: 'bad' } as const;
 const HEALTH = { green: 'dashboard.healthGreen', amber: 'dashboard.healthAmber', red: 'dashboard.healthRed' } as const;
 
-/** Is it live, how does it arrive, and what to change: renewed every 2 s. */
+/** Is it live, how does it arrive, and what to change: renewed every 2 s; a warning is said as it comes. */
 export function HealthPanel({ polled, slug }: { polled: Polled<BroadcastHealth>; slug: string }) {
   const { t, ago } = useI18n();
   const { data: health, error, reload } = polled;
   const now = useNow(1000);
+  const toast = useToast();
+  const say = (alarm: Alarm, isOver: boolean) => {
+    const words = adviceOf({ ...alarm, advice: wordsOf('warning', alarm, t), metric: alarm.metric ?? '', value: null });
+    toast(isOver ? { kind: 'good', text: t('dashboard.warningOver', { warning: words }) } : { kind: 'bad', text: words });
+  };
+  const { adviceOf } = useFigureText();
+  const heard = useAlarms(slug, health !== null && health.state !== 'offline', say);
   if (health === null) {
     return (
       <section className="panel">
@@ -30,7 +40,7 @@ export function HealthPanel({ polled, slug }: { polled: Polled<BroadcastHealth>;
       </section>
     );
   }
-  const verdicts = judge(health.source, health.speed);
+  const figures = health.state === 'live' ? (heard.figures ?? health.health) : [];
   return (
     <section className="panel" aria-labelledby="health">
       <State health={health} now={now} slug={slug} onStopped={reload} />
@@ -40,8 +50,8 @@ export function HealthPanel({ polled, slug }: { polled: Polled<BroadcastHealth>;
           {t('dashboard.refused', { ago: ago(health.refused.at_ms, now), message: wordsOf('refused', health.refused, t) })}
         </Notice>
       )}
-      {health.state === 'live' && <Overall health={health} verdicts={verdicts} />}
-      {health.source !== null && <Metrics health={health} source={health.source} verdicts={verdicts} />}
+      {health.state === 'live' && <Overall health={health} figures={figures} />}
+      {health.source !== null && <Metrics health={health} figures={figures} />}
     </section>
   );
 }
@@ -103,23 +113,25 @@ function State({
   );
 }
 
-function Overall({ health, verdicts }: { health: BroadcastHealth; verdicts: readonly Verdict[] }) {
+function Overall({ health, figures }: { health: BroadcastHealth; figures: readonly Figure[] }) {
   const { t } = useI18n();
-  const severity = overall(health, verdicts);
+  const { adviceOf, labelOf } = useFigureText();
+  const warnings = unsaid(health.warnings, figures);
+  const severity = overall(figures, warnings);
   return (
     <div className="stack" role="status">
       <h3 className="health-state">
         <span className={`dot dot-${severity}`} aria-hidden="true" />
         {t(HEALTH[severity])}
       </h3>
-      {unsaid(health.warnings, verdicts).map((warning) => (
-        <Notice key={warning.code} kind={NOTICE_KINDS[severityOf(warning)]}>
+      {warnings.map((warning) => (
+        <Notice key={warning.code} kind={NOTICE_KINDS[severityOf(warning.severity)]}>
           {wordsOf('warning', warning, t)}
         </Notice>
       ))}
-      {verdicts.map((verdict) => (
-        <Notice key={verdict.metric} kind={NOTICE_KINDS[verdict.severity]}>
-          {t(`dashboard.${verdict.advice}`, { kbps: verdict.kbps ?? 0 })}
+      {faults(figures).map((figure) => (
+        <Notice key={figure.metric} kind={NOTICE_KINDS[severityOfFigure(figure)]}>
+          <strong>{labelOf(figure.metric)}</strong>: {adviceOf(figure)}
         </Notice>
       ))}
     </div>

@@ -1,41 +1,32 @@
-import { useState } from 'react';
-import type { BroadcastHealth } from '../../api/types';
+import { useCallback, useState } from 'react';
+import { useApi } from '../../api/context';
+import { CHART_SERIES } from '../../api/types';
+import { usePolled } from '../../api/usePolled';
 import { useI18n } from '../../i18n/context';
-import { useNow } from '../../shell/useNow';
-import { FIGURES, NO_HISTORY, noted, pointsOf, type FigureName } from './history';
+import { pointsOf } from './chart';
+import { useFigureText } from './figureText';
 import { LineChart } from './LineChart';
 
-const SPANS_MINUTES = [5, 30] as const;
-const LABELS = {
-  video_kbps: 'dashboard.video',
-  fps: 'dashboard.fps',
-  keyframe_seconds: 'dashboard.keyframes',
-  speed: 'dashboard.speed',
-  viewers: 'dashboard.viewersLabel',
-} as const;
+const SPANS_MINUTES = [5, 15, 60] as const;
+/** A longer span changes less in the eye, and costs more to send. */
+const REFRESH_MS: Readonly<Record<number, number>> = { 5: 4000, 15: 10_000, 60: 30_000 };
 
-/** How the broadcast went so far, as lines. */
-export function HistoryPanel({ health }: { health: BroadcastHealth }) {
-  const { t, number } = useI18n();
-  const now = useNow(2000);
-  const [history, setHistory] = useState(NO_HISTORY);
-  const [seen, setSeen] = useState<BroadcastHealth | null>(null);
+/** How the broadcast has gone, as lines; nothing before there are two points. */
+export function HistoryPanel({ slug }: { slug: string }) {
+  const { t } = useI18n();
+  const api = useApi();
+  const { labelOf, valueOf } = useFigureText();
   const [minutes, setMinutes] = useState<number>(SPANS_MINUTES[0]);
-  if (seen !== health) {
-    setSeen(health);
-    setHistory(noted(history, health, now));
-  }
-  const { moments } = history;
-  // a young broadcast fills the width, once it has a minute
-  const fromMs = Math.max(now - minutes * 60_000, Math.min(moments[0]?.at_ms ?? now, now - 60_000));
-  if (health.state === 'offline' || moments.length < 2) return null;
-  const format: Record<FigureName, (value: number) => string> = {
-    video_kbps: (value) => `${number(Math.round(value))} ${t('dashboard.kbps')}`,
-    fps: (value) => number(value, { maximumFractionDigits: 1 }),
-    keyframe_seconds: (value) => `${number(value, { maximumFractionDigits: 1 })} ${t('dashboard.seconds')}`,
-    speed: (value) => `${number(value, { maximumFractionDigits: 2 })}×`,
-    viewers: (value) => number(Math.round(value)),
-  };
+  const load = useCallback((signal: AbortSignal) => api.broadcast.chart(slug, minutes, signal), [api, slug, minutes]);
+  const { data: chart } = usePolled(load, REFRESH_MS[minutes] ?? 10_000);
+  const [last, setLast] = useState(chart);
+  if (chart !== null && chart !== last) setLast(chart);
+  // while another span loads, the last one stays
+  const shown = chart ?? last;
+  const series = shown === null ? [] : CHART_SERIES.map((name) => ({ name, points: pointsOf(shown, name) })).filter(({ points }) => points.length > 1);
+  if (series.length === 0) return null;
+  const fromMs = Math.min(...series.map(({ points }) => points[0]?.at_ms ?? Infinity));
+  const toMs = Math.max(...series.map(({ points }) => points.at(-1)?.at_ms ?? 0));
   return (
     <section className="panel stack" aria-labelledby="history">
       <div className="panel-head">
@@ -55,14 +46,14 @@ export function HistoryPanel({ health }: { health: BroadcastHealth }) {
         </div>
       </div>
       <div className="charts">
-        {FIGURES.map((name) => (
+        {series.map(({ name, points }) => (
           <LineChart
             key={name}
-            label={t(LABELS[name])}
-            points={pointsOf(moments, name)}
+            label={labelOf(name)}
+            points={points}
             fromMs={fromMs}
-            toMs={now}
-            format={format[name]}
+            toMs={toMs}
+            format={(value) => valueOf(name, value)}
           />
         ))}
       </div>

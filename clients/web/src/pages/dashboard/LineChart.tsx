@@ -21,7 +21,7 @@ export interface LineChartProps {
 export function LineChart({ label, points, fromMs, toMs, format }: LineChartProps) {
   const { t, time } = useI18n();
   const id = useId();
-  const { path, top, latest, least, most } = draw(points, fromMs, toMs, WIDTH, HEIGHT);
+  const { path, top, bottom, latest, least, most } = draw(points, fromMs, toMs, WIDTH, HEIGHT);
   const summary =
     latest === null || least === null || most === null
       ? t('dashboard.chartNothing')
@@ -36,6 +36,11 @@ export function LineChart({ label, points, fromMs, toMs, format }: LineChartProp
         <span className="chart-top" aria-hidden="true">
           {format(top)}
         </span>
+        {bottom < 0 && (
+          <span className="chart-bottom" aria-hidden="true">
+            {format(bottom)}
+          </span>
+        )}
         <svg viewBox={`0 -2 ${WIDTH} ${HEIGHT + 4}`} preserveAspectRatio="none" role="img" aria-labelledby={`${id} ${id}-summary`}>
           <path className="chart-grid" d={`M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`} />
           <path className="chart-line" d={path} />

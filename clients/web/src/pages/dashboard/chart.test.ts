@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { draw, roundUp, sampled, type Point } from './chart';
+import { draw, pointsOf, roundUp, sampled, type Point } from './chart';
 
 describe('roundUp', () => {
   it.each([
@@ -37,8 +37,16 @@ describe('draw', () => {
     expect(draw(points, 50, 100, 100, 50)).toMatchObject({ path: 'M0 25M100 0' });
   });
 
+  it('hangs decibels from zero', () => {
+    const sound = [
+      { at_ms: 0, value: -20 },
+      { at_ms: 100, value: -40 },
+    ];
+    expect(draw(sound, 0, 100, 100, 50)).toMatchObject({ path: 'M0 20L100 40', top: 0, bottom: -50 });
+  });
+
   it('draws nothing of nothing', () => {
-    expect(draw([], 0, 0, 100, 50)).toEqual({ path: '', top: 1, latest: null, least: null, most: null });
+    expect(draw([], 0, 0, 100, 50)).toEqual({ path: '', top: 1, bottom: 0, latest: null, least: null, most: null });
   });
 });
 
@@ -47,4 +55,15 @@ it('takes the last of each span for a table', () => {
   expect(sampled(points, 5).map(({ at_ms }) => at_ms)).toEqual([1, 3, 5, 7, 9]);
   expect(sampled(points, 20)).toHaveLength(10);
   expect(sampled(points, 3).map(({ at_ms }) => at_ms)).toEqual([3, 6, 9]);
+});
+
+it('reads a series of the server, without the empty ends', () => {
+  const chart = { step_seconds: 2, from_ms: 1000, series: { fps: [null, 30, null, 29, null] } };
+  expect(pointsOf(chart, 'fps')).toEqual([
+    { at_ms: 4000, value: 30 },
+    { at_ms: 6000, value: null },
+    { at_ms: 8000, value: 29 },
+  ]);
+  expect(pointsOf(chart, 'speed')).toEqual([]);
+  expect(pointsOf({ ...chart, series: { fps: [null, null] } }, 'fps')).toEqual([]);
 });

@@ -1,12 +1,24 @@
 /** A line through figures over time, as coordinates.  Pure. */
 
+import type { ChartSeries, HealthChart } from '../../api/types';
+
 export interface Point {
   at_ms: number;
   /** Null: nothing was measured, the line has a gap. */
   value: number | null;
 }
 
+/** A series of the server's as points, each in the middle of its span; nulls at both ends are left out. */
+export function pointsOf(chart: HealthChart, name: ChartSeries): Point[] {
+  const stepMs = chart.step_seconds * 1000;
+  const points = (chart.series[name] ?? []).map((value, index) => ({ at_ms: chart.from_ms + (index + 0.5) * stepMs, value }));
+  const first = points.findIndex(({ value }) => value !== null);
+  return first === -1 ? [] : points.slice(first, points.findLastIndex(({ value }) => value !== null) + 1);
+}
+
 export interface Drawing {
+  /** The lower end of the scale: 0, or a round number below it. */
+  bottom: number;
   /** One SVG path; a gap begins it anew. */
   path: string;
   /** The upper end of the scale, a round number. */
@@ -24,14 +36,17 @@ export function roundUp(value: number): number {
   return step * power;
 }
 
-/** The points between `fromMs` and `toMs` in a box of `width` × `height`, from 0 to a round number above all of them. */
+/** The points between `fromMs` and `toMs` in a box of `width` × `height`, from 0, or a round number below, to one above. */
 export function draw(points: readonly Point[], fromMs: number, toMs: number, width: number, height: number): Drawing {
   const shown = points.filter(({ at_ms }) => at_ms >= fromMs && at_ms <= toMs);
   const values = shown.flatMap(({ value }) => (value === null ? [] : [value]));
   const most = values.length === 0 ? null : Math.max(...values);
-  const top = roundUp(most ?? 0);
+  const least = values.length === 0 ? null : Math.min(...values);
+  // decibels are below zero
+  const top = most !== null && most < 0 ? 0 : roundUp(most ?? 0);
+  const bottom = least !== null && least < 0 ? -roundUp(-least) : 0;
   const x = (ms: number) => round(((ms - fromMs) / Math.max(1, toMs - fromMs)) * width);
-  const y = (value: number) => round(height - (Math.max(0, value) / top) * height);
+  const y = (value: number) => round(height - ((value - bottom) / (top - bottom)) * height);
   let path = '';
   let isDrawing = false;
   for (const { at_ms, value } of shown) {
@@ -45,8 +60,9 @@ export function draw(points: readonly Point[], fromMs: number, toMs: number, wid
   return {
     path,
     top,
+    bottom,
     latest: values.at(-1) ?? null,
-    least: values.length === 0 ? null : Math.min(...values),
+    least,
     most,
   };
 }
