@@ -12,6 +12,7 @@ from tests.e2e.live import live_channel
 from tests.e2e.test_browser import PLAYING, page_of
 from tests.services.browser import CHROMIUM_ARGUMENTS, CHROMIUM_PATH
 from tests.services.stack import Stack
+from tests.services.waiting import eventually
 
 NEAR_SECONDS = 4
 """What the badge calls the edge."""
@@ -127,3 +128,22 @@ async def test_what_has_ended_is_watched_again(
         await page.wait_for_function(PLAYING)
         assert await page.evaluate(MOVES)
         assert await page.evaluate("() => window.mark") == "here"
+
+
+async def test_players_are_counted(stack: Stack, http: httpx.AsyncClient, person: Api, browser: Browser) -> None:
+    """Two pages that play are two viewers within seconds, and one once the other is closed."""
+    assert person.account is not None
+    slug = person.account["channel"]
+
+    async def viewers(count: int) -> bool:
+        return bool((await http.get(f"/api/v1/channels/{slug}")).json()["viewers"] == count)
+
+    with stack.publishing(await person.create_stream_key(slug, "counted")):
+        await live_channel(http, slug)
+        async with page_of(browser, stack) as page:
+            await open_playing(page, slug)
+            async with page_of(browser, stack) as other:
+                await open_playing(other, slug)
+                await eventually(lambda: viewers(2), "two viewers", 10)
+            await eventually(lambda: viewers(1), "one viewer", 10)
+    await person.stop_broadcast(slug)

@@ -15,6 +15,7 @@ import { useTitle } from '../shell/useTitle';
 import type { Playback } from '../watch/playback';
 import { Screen } from '../watch/Screen';
 import { vodSource } from '../watch/source';
+import { useBeacons } from '../watch/useBeacons';
 import { usePlayback } from '../watch/usePlayback';
 import '../watch/watch.css';
 import { PastBroadcasts } from './PastBroadcasts';
@@ -90,6 +91,7 @@ function VodView({ vod, onChange }: { vod: VodDetails; onChange: (vod: VodDetail
     const token = isPrivate ? session.token : null;
     playback?.load(playlist === null ? null : vodSource(playlist, token));
   }, [playback, playlist, isPrivate, session.token]);
+  useBeacons(playback, playlist === null ? null : vod.public_id, 'vod');
   const others = { ...list, vods: list.vods?.filter(({ public_id }) => public_id !== vod.public_id) ?? null };
 
   return (

@@ -5,6 +5,7 @@ import { LiveBadge } from './LiveBadge';
 import { Overlay, type LastVod } from './Overlay';
 import { Screen } from './Screen';
 import { liveSource } from './source';
+import { useBeacons } from './useBeacons';
 import { usePlayback } from './usePlayback';
 
 export interface PlayerProps {
@@ -35,6 +36,7 @@ export function Player({ live, seen, name, poster, lastVod, isTheatre, onTheatre
   }, [playback, playlist, seen]);
   // whatever the player waits for, a change of the channel's state is worth a look
   useEffect(() => playback?.wake(), [playback, seen]);
+  useBeacons(playback, playlist === null ? null : live.broadcast, 'live');
 
   return (
     <Screen
