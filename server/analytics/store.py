@@ -49,7 +49,8 @@ async def stream_place(connection: "Connection") -> str:
 async def save_stream_place(connection: "Connection", place: str) -> None:
     """Remember how far the stream has been recorded: in the transaction that records it."""
     await connection.execute(
-        "INSERT INTO analytics_place (place) VALUES ($1) ON CONFLICT (is_one) DO UPDATE SET place = excluded.place", place
+        "INSERT INTO analytics_place (place) VALUES ($1) ON CONFLICT (is_one) DO UPDATE SET place = excluded.place",
+        place,
     )
 
 

@@ -189,7 +189,7 @@ async def test_figures_end_up_in_their_minute_once(
 
     async def is_in_stream() -> bool:
         entries: Any = await redis.xrange(STREAM)
-        return sum(json.loads(fields[FIELD])["tally"]["played_ms"] for _, fields in entries) == 15_000
+        return bool(sum(json.loads(fields[FIELD])["tally"]["played_ms"] for _, fields in entries) == 15_000)
 
     await eventually(is_in_stream, "the figures to be pushed")
     await redis.xadd(STREAM, {FIELD: b"{nonsense"})

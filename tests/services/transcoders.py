@@ -78,16 +78,15 @@ class Transcoding:
         return f"{self.pull_url}/{self.public_id}"
 
     async def enqueue(
-        self, publish_count: int = 1, known_gop_seconds: float | None = None, ladder: Wish | None = None
+        self,
+        publish_count: int = 1,
+        known_gop_seconds: float | None = None,
+        slate_seconds: float = 0.0,
+        ladder: Wish | None = None,
     ) -> None:
         """What the hook does."""
         now_ms = round(time.time() * 1000)
-        job = jobs.LiveJob(self.public_id, publish_count, now_ms, known_gop_seconds, ladder=ladder)
-        self, publish_count: int = 1, known_gop_seconds: float | None = None, slate_seconds: float = 0.0
-    ) -> None:
-        """What the hook does."""
-        now_ms = round(time.time() * 1000)
-        job = jobs.LiveJob(self.public_id, publish_count, now_ms, known_gop_seconds, slate_seconds)
+        job = jobs.LiveJob(self.public_id, publish_count, now_ms, known_gop_seconds, slate_seconds, ladder)
         await self.redis.xadd(jobs.JOBS_STREAM, {jobs.FIELD: jobs.encode(job)})
 
     async def read_reports(self) -> None:
