@@ -13,7 +13,7 @@ from media.source import Source
 from transcoder.figures import shed_total
 from transcoder.pool import Pool
 from transcoder.progress import Progress
-from transcoder.shedding import Shedder
+from transcoder.shedding import LEAST_SPEED, Shedder
 
 LOWER_PRIORITY: Final = ("nice", "-n", "10")
 """For a ladder that does not fit: it gets what the admitted ones leave, about a tenth of a core against theirs."""
@@ -107,10 +107,13 @@ class Ladders:
         shed_total.inc()
         return True
 
-    def measure(self, cpu_seconds: float, elapsed_seconds: float) -> None:
-        """Tell the pool what FFmpeg took since the last call: all its processor time so far, and the span."""
+    def measure(self, cpu_seconds: float, elapsed_seconds: float, speed: float) -> None:
+        """Tell the pool what FFmpeg took since the last call: all its processor time so far, and the span.
+
+        A run that falls behind takes what it gets, not what it costs.
+        """
         before, self._cpu = self._cpu, cpu_seconds
-        if self._plan is None or before is None or cpu_seconds <= before:
+        if self._plan is None or before is None or cpu_seconds <= before or speed < LEAST_SPEED:
             return  # a run's beginning, or its end
         packaging = self._pool.packaging_cores(len(self._plan.video) + 1)
         self._pool.measure(self._owner, (cpu_seconds - before) / elapsed_seconds + packaging)

@@ -428,8 +428,8 @@ class Session:
         if self._source is None or self._run is None or now - self._health_at < HEALTH_SECONDS:
             return
         elapsed, self._health_at = now - self._health_at, now
-        self._ladders.measure(cpu_seconds(self._run.pid or 0), elapsed)
         speed = self._run.progress.speed
+        self._ladders.measure(cpu_seconds(self._run.pid or 0), elapsed, speed)
         if speed:
             ffmpeg_speed.observe(speed)
         extra = [self._change[1]] if self._change and now - self._change[0] < CHANGE_SHOWN_SECONDS else []

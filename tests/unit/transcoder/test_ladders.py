@@ -83,15 +83,16 @@ def test_a_device_is_suspected_when_its_run_dies() -> None:
 
 
 def test_what_ffmpeg_takes_is_told_to_the_pool() -> None:
-    """The first figure of a run is a beginning; a run that ended tells nothing."""
+    """The first figure of a run is a beginning; a run that ended, or falls behind, tells nothing."""
     pool = Pool(4.0)
     ladders = Ladders(Policy(), pool, "a")
-    ladders.measure(1.0, 2.0)
+    ladders.measure(1.0, 2.0, 1.0)
     found = ladders.begin(HD, None, None, 0.0)
-    ladders.measure(1.0, 2.0)
-    ladders.measure(0.0, 2.0)
+    ladders.measure(1.0, 2.0, 1.0)
+    ladders.measure(0.0, 2.0, 1.0)
+    ladders.measure(9.0, 2.0, 0.9)
     assert pool.means("b", 0.0).cores == pytest.approx(4.0 - found.cores)
-    ladders.measure(4.0, 2.0)
+    ladders.measure(13.0, 2.0, 1.0)
     assert pool.capacity("w").free < 4.0 - 2.0
 
 
