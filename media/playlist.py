@@ -253,7 +253,7 @@ def hint_of(generation: int, next_part: int, folder: str) -> str:
 
 def microseconds(ticks: int, timescale: int) -> int:
     """Ticks as a list says them."""
-    return round(Fraction(ticks * 1_000_000, timescale))
+    return (2_000_000 * ticks + timescale) // (2 * timescale)
 
 
 # --- to text ---------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Source: RFC 8216bis §6.2.5; what it leaves open is decided in `docs/hls.md`, "B
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from typing import Literal
 
@@ -64,6 +65,7 @@ DELIVER_NEWEST = Deliver(is_newest=True)
 PARK = Park()
 
 
+@lru_cache(maxsize=256)  # a thousand players ask the same
 def parse_directives(query: bytes) -> Directives | Refused:
     """The directives in a raw query string; other parameters, and an escaped name of ours, are none of them."""
     if b"_HLS_" not in query:

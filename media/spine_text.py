@@ -53,7 +53,7 @@ LISTINGS = {listing.file: listing for listing in (Listing(r, i) for r in (False,
 
 
 class SpineText:
-    """One rendition's lines of the spine; mutable, fed with every new `Live`."""
+    """One rendition's lines of the spine, as far back as its list goes; mutable."""
 
     def __init__(self, name: str, folder: str, *, is_iframes: bool = False) -> None:
         self._name = name
@@ -65,33 +65,50 @@ class SpineText:
         self._records: list[Record] = []
         self._breaks: list[int] = []
         """Sequence numbers of records behind a discontinuity."""
+        self._number = 0
+        """The discontinuity number of the first record."""
         self._blocks: dict[int, Deflated] = {}
 
-    def take(self, live: Live) -> None:
-        """Render the records that are new, forget those that left; a spine that is another one is rendered anew."""
-        known = self._first + len(self._records)
-        overlap = known - live.first_sequence
-        is_same = 0 < overlap <= len(live.records) and live.records[overlap - 1] == self._records[-1]
-        if not is_same or self._first > live.first_sequence:
-            self._first, self._chunks, self._records, self._breaks = live.first_sequence, [], [], []
+    def take(self, live: Live, begin: int | None = None) -> None:
+        """Render the records from `begin` on (all without it) that are new, forget those before.
+
+        A spine that is another one is rendered anew.
+        """
+        first = live.first_sequence if begin is None else max(begin, live.first_sequence)
+        fresh = self._first + len(self._records)
+        if not self._goes_on(live, first, fresh):
+            self._first, self._chunks, self._records, self._breaks = first, [], [], []
             self._blocks.clear()
-            overlap = 0
-        left = live.first_sequence - self._first
+            fresh = first
+            before = live.records[: first - live.first_sequence]
+            self._number = live.first_discontinuity + sum(record.has_discontinuity for record in before)
+        left = first - self._first
         del self._chunks[:left], self._records[:left]
-        self._first = live.first_sequence
-        del self._breaks[: bisect_left(self._breaks, self._first)]
-        for block in [number for number in self._blocks if number * BLOCK_SEGMENTS < self._first]:
+        self._first = first
+        gone = bisect_left(self._breaks, first)
+        self._number += gone
+        del self._breaks[:gone]
+        for block in [number for number in self._blocks if number * BLOCK_SEGMENTS < first]:
             del self._blocks[block]
-        for record in live.records[overlap:]:
-            before = self._records[-1] if self._records else None
-            self._chunks.append(self._chunk(record, before))
+        map_uri = self.map_before(fresh)
+        for record in live.records[fresh - live.first_sequence :]:
+            entry = self.entry(record)
+            self._chunks.append(_text(entry_lines(entry, map_uri)))
             self._records.append(record)
+            map_uri = entry.map_uri
             if record.has_discontinuity:
                 self._breaks.append(record.sequence)
 
-    def breaks_before(self, sequence: int) -> int:
-        """How many of the records before this one follow a discontinuity."""
-        return bisect_left(self._breaks, sequence)
+    def _goes_on(self, live: Live, first: int, fresh: int) -> bool:
+        """Is what was rendered, up to before `fresh`, what this spine has there, from `first` on?"""
+        place = fresh - 1 - live.first_sequence
+        if not self._first <= first < fresh or place >= len(live.records):
+            return False
+        return live.records[place] == self._records[-1]
+
+    def discontinuity(self, sequence: int) -> int:
+        """The discontinuity number of this record, its own break not counted."""
+        return self._number + bisect_left(self._breaks, sequence)
 
     def entry(self, record: Record) -> MediaEntry:
         """The record as this list shows it."""
@@ -112,28 +129,24 @@ class SpineText:
         """`head`, the lines of the records from `begin` until before `end`, and `rest`."""
         if begin >= end:
             return [deflate((head + rest).encode())]
-        opening = head + self._chunk(self._records[begin - self._first], None)
+        opening = head + _text(entry_lines(self.entry(self._records[begin - self._first]), None))
         first_block = -(-(begin + 1) // BLOCK_SEGMENTS)
         last_block = end // BLOCK_SEGMENTS
         if first_block >= last_block:
-            return [deflate((opening + self._text(begin + 1, end) + rest).encode())]
+            return [deflate((opening + self._between(begin + 1, end) + rest).encode())]
         return [
-            deflate((opening + self._text(begin + 1, first_block * BLOCK_SEGMENTS)).encode()),
+            deflate((opening + self._between(begin + 1, first_block * BLOCK_SEGMENTS)).encode()),
             *(self._block(number) for number in range(first_block, last_block)),
-            deflate((self._text(last_block * BLOCK_SEGMENTS, end) + rest).encode()),
+            deflate((self._between(last_block * BLOCK_SEGMENTS, end) + rest).encode()),
         ]
 
-    def _chunk(self, record: Record, before: Record | None) -> str:
-        map_uri = self.entry(before).map_uri if before else None
-        return "".join(f"{line}\n" for line in entry_lines(self.entry(record), map_uri))
-
-    def _text(self, begin: int, end: int) -> str:
+    def _between(self, begin: int, end: int) -> str:
         return "".join(self._chunks[begin - self._first : end - self._first])
 
     def _block(self, number: int) -> Deflated:
         found = self._blocks.get(number)
         if found is None:
-            found = deflate(self._text(number * BLOCK_SEGMENTS, (number + 1) * BLOCK_SEGMENTS).encode())
+            found = deflate(self._between(number * BLOCK_SEGMENTS, (number + 1) * BLOCK_SEGMENTS).encode())
             self._blocks[number] = found
         return found
 
@@ -141,12 +154,13 @@ class SpineText:
 def live_text(live: Live, name: str, spine: SpineText, listing: Listing, *, may_skip: bool) -> list[Deflated] | None:
     """A rendition's list in pieces; None while it has no segment to show.
 
-    `spine` has taken this `live`.  With `may_skip` a delta, where anything can be skipped and the list has not ended.
+    With `may_skip` a delta, where anything can be skipped and the list has not ended.  `spine` is of this kind of list.
     """
     tail = live.tail(name)
     if tail is None:
         return None
     begin = live.first_sequence if listing.is_rewind else live_start(live)
+    spine.take(live, begin)
     segments = _shown_segments(live, tail, begin)
     end = segments[0].sequence if segments else live.next_sequence
     if begin >= end and not segments:
@@ -159,7 +173,7 @@ def live_text(live: Live, name: str, spine: SpineText, listing: Listing, *, may_
     playlist = MediaPlaylist(
         target_duration_seconds=live.master.target_duration_seconds,
         media_sequence=begin,
-        discontinuity_sequence=live.first_discontinuity + spine.breaks_before(begin),
+        discontinuity_sequence=spine.discontinuity(begin),
         open_entry=entries[-1] if is_open else None,
         control=server_control(live.master.target_duration_seconds, live.master.part_target_us),
         part_target_us=live.master.part_target_us,

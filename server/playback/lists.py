@@ -64,7 +64,7 @@ class Lists:
     """Grows with everything that changes all lists."""
     _revisions: dict[str, int] = field(default_factory=dict)
     """Grow with each rendition's tail."""
-    _spines: dict[tuple[str, bool], SpineText] = field(default_factory=dict)
+    _spines: dict[tuple[str, Listing], SpineText] = field(default_factory=dict)
     _made: dict[tuple[str, Listing, bool], _Made] = field(default_factory=dict)
     _masters: dict[bool, tuple[Live, Text | None]] = field(default_factory=dict)
     _windows: dict[str, tuple[tuple[int, int], MediaWindow | None]] = field(default_factory=dict)
@@ -115,11 +115,10 @@ class Lists:
         if live is None or live.tail(name) is None:
             return None
         RENDERS.inc()
-        spine = self._spines.get((name, listing.is_iframes))
+        spine = self._spines.get((name, listing))
         if spine is None:
             folder = f"../../../media/{self.public_id}/{name}"
-            spine = self._spines[name, listing.is_iframes] = SpineText(name, folder, is_iframes=listing.is_iframes)
-        spine.take(live)
+            spine = self._spines[name, listing] = SpineText(name, folder, is_iframes=listing.is_iframes)
         pieces = live_text(live, name, spine, listing, may_skip=may_skip)
         self._made[key] = _Made(state, Text(pieces) if pieces is not None else None)
         return self._made[key].text

@@ -32,7 +32,6 @@ def asked(query: str, playlist: MediaPlaylist | None, tick: float = 0.0, seconds
 
 def delta_of(live: Live) -> Asked:
     spine = SpineText("v1", FOLDER)
-    spine.take(live)
     pieces = live_text(live, "v1", spine, Listing(), may_skip=True)
     assert pieces is not None
     text = b"".join(piece.plain for piece in pieces)

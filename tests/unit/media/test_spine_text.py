@@ -29,7 +29,6 @@ def text_of(pieces: list[Deflated] | None) -> str:
 
 def listed(live: Live, listing: Listing = LIVE, *, may_skip: bool = False, name: str = "v1") -> MediaPlaylist:
     spine = SpineText(name, FOLDER, is_iframes=listing.is_iframes)
-    spine.take(live)
     return parse_media(text_of(live_text(live, name, spine, listing, may_skip=may_skip)))
 
 
@@ -64,7 +63,6 @@ def lives(draw: st.DrawFn) -> Live:
 def test_lines_made_once_say_what_the_values_say(live: Live, listing: Listing, name: str) -> None:
     """Whatever is live, the fast text is the list of the window."""
     spine = SpineText(name, FOLDER, is_iframes=listing.is_iframes)
-    spine.take(live)
     pieces = live_text(live, name, spine, listing, may_skip=False)
     if pieces is not None:
         assert parse_media(text_of(pieces)) == expected(live, listing, name)
@@ -74,7 +72,6 @@ def test_lines_made_once_say_what_the_values_say(live: Live, listing: Listing, n
 def test_a_delta_and_what_was_known_are_the_whole_list(live: Live, listing: Listing) -> None:
     """A delta keeps at least the last CAN-SKIP-UNTIL seconds, and with an older list it is the whole one."""
     spine = SpineText("v1", FOLDER, is_iframes=listing.is_iframes)
-    spine.take(live)
     pieces = live_text(live, "v1", spine, listing, may_skip=True)
     if pieces is None:
         return
@@ -98,7 +95,6 @@ def test_text_that_is_fed_step_by_step_is_the_same() -> None:
     spine = SpineText("v1", FOLDER)
     for first, count in [(0, 1), (0, 60), (0, 130), (3, 150), (64, 100), (100, 90), (130, 70)]:
         live = live_of(count, 2, first=first, breaks=breaks)
-        spine.take(live)
         for may_skip in (False, True):
             pieces = live_text(live, "v1", spine, REWIND, may_skip=may_skip)
             assert parse_media(text_of(pieces)) == listed(live, REWIND, may_skip=may_skip)
@@ -110,8 +106,7 @@ def test_text_that_is_fed_step_by_step_is_the_same() -> None:
 def test_another_spine_is_rendered_anew(other: Live) -> None:
     """What does not go on from what is known replaces it."""
     spine = SpineText("v1", FOLDER)
-    spine.take(live_of(30, first=10))
-    spine.take(other)
+    live_text(live_of(30, first=10), "v1", spine, REWIND, may_skip=False)
     assert parse_media(text_of(live_text(other, "v1", spine, REWIND, may_skip=False))) == listed(other, REWIND)
 
 
@@ -119,10 +114,8 @@ def test_blocks_are_compressed_once() -> None:
     """With a new part, a rewind list of four hours shares all its whole blocks with the last one."""
     spine = SpineText("v1", FOLDER)
     live = live_of(7200, 1)
-    spine.take(live)
     before = live_text(live, "v1", spine, REWIND, may_skip=False)
     after_live = live_of(7200, 2)
-    spine.take(after_live)
     after = live_text(after_live, "v1", spine, REWIND, may_skip=False)
     assert before is not None
     assert after is not None
@@ -134,7 +127,6 @@ def test_a_delta_of_four_hours_is_small_and_quick() -> None:
     """A reload of the rewind list is below a tenth of it, and built in well under 5 ms."""
     spine = SpineText("v1", FOLDER)
     live = live_of(7200, 3)
-    spine.take(live)
     whole = len(text_of(live_text(live, "v1", spine, REWIND, may_skip=False)))
     started = time.process_time()
     for _ in range(20):
@@ -186,7 +178,6 @@ def test_reports_tell_where_the_others_stand() -> None:
 def test_without_segments_there_is_no_list() -> None:
     """A rendition that nobody knows, and one that has nothing yet."""
     spine = SpineText("v1", FOLDER)
-    spine.take(live_of(0))
     assert live_text(live_of(0), "v1", spine, LIVE, may_skip=False) is None
     assert live_text(live_of(4), "v9", spine, LIVE, may_skip=False) is None
 
@@ -195,7 +186,6 @@ def test_without_part_target_there_are_no_low_latency_tags() -> None:
     """Lists of whole segments can be waited for and skipped, and promise no parts."""
     spine = SpineText("v1", FOLDER)
     live = live_of(9, part_target_us=0, tail_segments=0)
-    spine.take(live)
     text = text_of(live_text(live, "v1", spine, LIVE, may_skip=False))
     assert not any(tag in text for tag in ("PART", "PRELOAD", "REPORT"))
     assert "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.000000,HOLD-BACK=6.000000\n" in text
@@ -215,7 +205,6 @@ def test_the_text_of_a_low_latency_list() -> None:
     """The end of a list, word by word."""
     live = live_of(1, 2, renditions=(VIDEO, SMALL, AUDIO))
     spine = SpineText("v1", "m")
-    spine.take(live)
     assert text_of(live_text(live, "v1", spine, LIVE, may_skip=True)) == (
         "#EXTM3U\n"
         "#EXT-X-VERSION:6\n"
