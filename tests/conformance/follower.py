@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin
 
 import httpx
@@ -52,6 +52,8 @@ class MediaFile:
     seconds: float
     """How long the download took."""
     facts: SegmentFacts | None = None
+    init: InitFacts | None = None
+    """By which it can be read."""
 
 
 @dataclass(slots=True)
@@ -159,6 +161,7 @@ async def follow(url: str, seconds: float) -> Observation:
             waits.segments = _bodies(track)
             if waits.reloads and track.seen and track.last.is_ended:
                 await ask_after_end(client, waits)
+    _read_files(observation)
     return observation
 
 
@@ -250,9 +253,20 @@ async def _download(client: httpx.AsyncClient, track: Track, playlist: MediaPlay
                 init = read_init(track.inits[entry.map_uri].reply.body)
                 track.init = track.init or init
         file = await _file(client, urljoin(track.url, entry.uri))
-        if file.reply.status == 200 and init is not None:
-            file.facts = read_segment(file.reply.body, init)
+        file.init = init
         track.files[number] = file
+
+
+def _read_files(observation: Observation) -> None:
+    """Look into everything, now that nothing waits for us: reading a segment takes as long as a part."""
+    for track in observation.tracks:
+        for file in track.files.values():
+            if file.reply.status == 200 and file.init is not None:
+                file.facts = read_segment(file.reply.body, file.init)
+    for waits in observation.waits:
+        for uri, part in waits.parts.items():
+            if part.status == 200 and waits.init is not None:
+                waits.parts[uri] = replace(part, facts=read_segment(part.body, waits.init))
 
 
 async def _file(client: httpx.AsyncClient, url: str) -> MediaFile:
