@@ -18,9 +18,11 @@ import time
 import asyncpg
 import httpx
 import uvloop
+from redis.asyncio import Redis
 
 from bench.report import Figure, percentile, report
-from bench.services import LOAD_CORES, SERVER_CORES, bench_folder, cpu_seconds, pin, stores, web_processes
+from bench.services import LOAD_CORES, SERVER_CORES, Stores, bench_folder, cpu_seconds, pin, stores, web_processes
+from chat.keys import room_key
 from tests.services.chat import WebProcess
 
 BEAT_SECONDS = 5.0
@@ -147,11 +149,9 @@ async def churn(crowd: Crowd, share_per_second: float) -> None:
         crowd.join(moved, 1.0)
 
 
-async def measure(
-    web: WebProcess, redis_pid: int, database_url: str, viewers: int, seconds: float
-) -> dict[str, Figure]:
+async def measure(web: WebProcess, backing: Stores, viewers: int, seconds: float) -> dict[str, Figure]:
     """Waves over a crowd, then the figures."""
-    await put_on_air(database_url)
+    room_id, redis_pid = await put_on_air(backing.database_url), backing.redis.pid
     crowd, looks = Crowd(web.port), Looks()
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(crowd.carry()) for _ in range(CONNECTIONS)]
@@ -159,6 +159,7 @@ async def measure(
         crowd.join(viewers, BEAT_SECONDS)
         workers.append(group.create_task(look(web.port, crowd, looks)))
         await asyncio.sleep(BEAT_SECONDS * 2)
+        memory_bytes = await viewer_bytes(backing.redis_url, room_id)
         began, sent_before = time.monotonic(), crowd.sent
         web_before, redis_before = cpu_seconds(web.process.pid), cpu_seconds(redis_pid)
         workers.append(group.create_task(churn(crowd, 0.01)))
@@ -184,14 +185,25 @@ async def measure(
         "beacons_per_second": Figure(round(sent / took), "1/s"),
         "web_cpu_per_beacon": Figure(round(web_us, 1), "us"),
         "redis_cpu_per_beacon": Figure(round(redis_us, 1), "us"),
+        "redis_memory_per_viewer": Figure(round(memory_bytes), "bytes"),
         "answer_p99": Figure(round(percentile(crowd.took_ms, 0.99), 2), "ms"),
         "looks": Figure(len(looks.settled), "looks"),
         "viewers": Figure(viewers, "players"),
     }
 
 
-async def put_on_air(database_url: str) -> None:
-    """A channel with a live broadcast."""
+async def viewer_bytes(redis_url: str, room_id: int) -> float:
+    """What Redis keeps for each player."""
+    redis = Redis.from_url(redis_url, protocol=3)
+    key = room_key(room_id, "viewers")
+    taken: int = await redis.memory_usage(key, samples=0)
+    players: int = await redis.zcard(key)
+    await redis.aclose()
+    return taken / players
+
+
+async def put_on_air(database_url: str) -> int:
+    """A channel with a live broadcast; its id."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("INSERT INTO accounts (name, display_name, password_hash) VALUES ($1, $1, '')", SLUG)
     await connection.execute("INSERT INTO channels (owner_account_id, slug) SELECT id, name FROM accounts")
@@ -200,7 +212,9 @@ async def put_on_air(database_url: str) -> None:
         " SELECT $1, id, 'live', '', '', now() FROM channels",
         PUBLIC_ID,
     )
+    channel_id: int = await connection.fetchval("SELECT id FROM channels")
     await connection.close()
+    return channel_id
 
 
 def main() -> int:
@@ -216,7 +230,7 @@ def main() -> int:
     ):
         pin(os.getpid(), LOAD_CORES)
         seconds = 40.0 if arguments.quick else 120.0
-        figures = uvloop.run(measure(web, backing.redis.pid, backing.database_url, arguments.viewers, seconds))
+        figures = uvloop.run(measure(web, backing, arguments.viewers, seconds))
     return report("viewers", figures)
 
 
