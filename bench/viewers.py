@@ -196,7 +196,7 @@ async def viewer_bytes(redis_url: str, room_id: int) -> float:
     """What Redis keeps for each player."""
     redis = Redis.from_url(redis_url, protocol=3)
     key = room_key(room_id, "viewers")
-    taken: int = await redis.memory_usage(key, samples=0)
+    taken = await redis.memory_usage(key, samples=0) or 0
     players: int = await redis.zcard(key)
     await redis.aclose()
     return taken / players
