@@ -158,6 +158,8 @@ export const dashboard = {
   warning_no_audio: 'No sound arrives. In OBS, check the audio mixer and Settings → Audio.',
   warning_no_video: 'Sound arrives, but no picture. In OBS, check that a scene with a source is chosen.',
   warning_picture_appeared: 'The picture began after the sound.',
+  warning_rung_shed: 'The server is busy, so it makes fewer qualities. Nothing in OBS needs to change.',
+  warning_keyframes_irregular: 'Keyframes come at irregular times, so your picture can’t be passed on as it is. In OBS: Settings → Output → Keyframe Interval, 2 s; with x264 also scenecut=0 in x264 Options.',
   warning_resolution_changed: 'The picture size changed, so the players load anew.',
   warning_sound_appeared: 'The sound began after the picture.',
   warning_timestamp_jump: 'The encoder’s clock jumped. If it happens again, restart OBS.',
