@@ -10,9 +10,10 @@ from redis.asyncio import Redis
 from chat.keys import room_key
 from chat.presence import Counts, PresenceWriter, room_counts
 from chat.shards import Shards
+from chat.viewers import note_viewer
 from server.auth.signing_keys import AccessTokens
 from server.db.pool import Pool
-from tests.services.chat import Frame, People, in_room, web_process
+from tests.services.chat import Account, Frame, People, in_room, web_process
 from tests.services.waiting import eventually
 
 RIGHT_SECONDS = 5.0
@@ -56,6 +57,22 @@ async def test_a_killed_process_is_counted_no_more(
             await witness.until(Tells(1, 1), RIGHT_SECONDS)
             left = RIGHT_SECONDS - (time.monotonic() - killed)
             await eventually(lambda: is_counted(Counts(1, 1)), "the total without the dead", left)
+
+
+async def test_players_are_what_a_room_is_told(
+    database_url: str, redis_url: str, tmp_path: Path, owner: Account, shards: Shards
+) -> None:
+    """From the first one on, and not the sockets: of those who joined too."""
+    room_id = int(owner.room)
+    with web_process(database_url, redis_url, tmp_path) as web:
+        async with in_room(web.port, owner.room, owner) as member:
+            await member.until(Tells(1, 1), RIGHT_SECONDS)
+            for number in range(3):
+                assert await note_viewer(shards, room_id, "a", f"s{number}", is_over=False)
+            await member.until(Tells(3, 1), RIGHT_SECONDS)
+            for number in range(3):
+                assert await note_viewer(shards, room_id, "a", f"s{number}", is_over=True)
+            await member.until(Tells(0, 1), RIGHT_SECONDS)
 
 
 async def test_counts_of_another_time_are_dropped(shards: Shards, redis: Redis) -> None:
