@@ -27,7 +27,7 @@ FRESH_SECONDS = 0.25
 ENDED_FRESH_SECONDS = 10.0
 POLL_SECONDS = 1.0
 IDLE_SECONDS = 30.0
-"""A broadcast that nobody asked for so long is listened to no more."""
+"""A broadcast that nobody asked for so long is forgotten: its spine may be megabytes."""
 BROADCASTS_MAX = 2000
 """Remembered at once, unknown ones too; beyond, the one that was asked for longest ago is forgotten."""
 PARKED_MAX = 20_000
@@ -154,19 +154,20 @@ class Broadcasts:
                 if known.waiting:
                     if not self._hears(known):
                         self.on_wake(known.channel)
-                elif known.asked_at + IDLE_SECONDS < now and self.wakes is not None:
-                    self.wakes.release(known.channel)
+                elif known.asked_at + IDLE_SECONDS < now:
+                    self._forget(known)
 
     def _add(self, public_id: str) -> Broadcast:
         known = Broadcast(Lists(public_id), wake_channel(public_id))
         self._known[public_id] = self._channels[known.channel] = known
         if len(self._known) > BROADCASTS_MAX:
-            idle = next((name for name, one in self._known.items() if not one.waiting), public_id)
-            gone = self._known.pop(idle)
-            del self._channels[gone.channel]
-            if self.wakes is not None:
-                self.wakes.release(gone.channel)
+            self._forget(next((one for one in self._known.values() if not one.waiting), known))
         return known
+
+    def _forget(self, known: Broadcast) -> None:
+        del self._known[known.lists.public_id], self._channels[known.channel]
+        if self.wakes is not None:
+            self.wakes.release(known.channel)
 
     def _hears(self, known: Broadcast) -> bool:
         return self.wakes is not None and self.wakes.hears(known.channel)

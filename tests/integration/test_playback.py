@@ -20,7 +20,15 @@ from media.playlist_reader import parse_media, parse_multivariant, reassemble
 from media.window import Live, Master
 from server.app import create_app
 from server.playback.answers import CROWDED, NO_SEGMENT, Answer
-from server.playback.broadcasts import BROADCASTS_MAX, FRESH_SECONDS, PARKED, READS, Broadcasts, open_broadcasts
+from server.playback.broadcasts import (
+    BROADCASTS_MAX,
+    FRESH_SECONDS,
+    IDLE_SECONDS,
+    PARKED,
+    READS,
+    Broadcasts,
+    open_broadcasts,
+)
 from server.playback.lists import RENDERS, Lists
 from server.settings import Settings
 from tests.services.lives import GENERATION, changed_tail, live_of, with_tail
@@ -465,6 +473,24 @@ async def test_what_is_waited_for_is_looked_for_without_a_subscription(redis: Re
     await waits(waiting, parked)
     await writer.show(live_of(21))
     assert await waiting is NO_SEGMENT
+    task.cancel()
+
+
+async def test_what_nobody_asks_for_is_forgotten(redis: Redis, writer: Writer) -> None:
+    """A broadcast without viewers costs neither memory nor reads; who waits keeps it."""
+    await writer.show(live_of(20, 2))
+    now = 0.0
+    broadcasts = Broadcasts(LiveWindows(redis), lambda: now)
+    known = await broadcasts.find("b1")
+    await broadcasts.find("b2")
+    waiting = asyncio.create_task(broadcasts.park(known, 1, never, 60, NO_SEGMENT))
+    await waits(waiting, parked)
+    task = asyncio.create_task(broadcasts.look_after())
+    now = IDLE_SECONDS + 1
+    await eventually(lambda: said(len(broadcasts) == 1), "the unknown one to be forgotten")
+    broadcasts.close()
+    await waiting
+    await eventually(lambda: said(not len(broadcasts)), "the other one too")
     task.cancel()
 
 
