@@ -6,7 +6,7 @@ A report reaches the sockets within `EVERY_SECONDS`.  Whether their sessions sti
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 EVERY_SECONDS: Final = 0.5
 STANDING_SECONDS: Final = 2.0
 AWAY_SECONDS: Final = 2.0
-"""Between two tries while Redis or Postgres is away."""
+"""Between two tries while Redis is away."""
 SOCKETS_MAX: Final = 1_000
 """Of one process: streamers are few, and each of theirs costs what a chat socket costs."""
 ACCOUNT_SOCKETS_MAX: Final = 5
@@ -158,11 +158,12 @@ class HealthFeed:
             except (RedisError, OSError) as error:
                 _log.warning("health_feed_without_redis", error=type(error).__name__)
                 pause = AWAY_SECONDS
-            try:
+            except Exception:  # noqa: BLE001  # the task's top: one report must not end the feed for all
+                _log.exception("health_feed_crashed")
+                pause = AWAY_SECONDS
+            with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._asked.wait()
-            except TimeoutError:
-                pass
             self._asked.clear()
 
     async def look(self) -> None:
@@ -189,7 +190,8 @@ class HealthFeed:
                 await self.send_away_ended()
             except AWAY as error:
                 _log.warning("health_feed_without_database", error=type(error).__name__)
-                await asyncio.sleep(AWAY_SECONDS)
+            except Exception:  # noqa: BLE001  # the task's top
+                _log.exception("health_guard_crashed")
 
     async def send_away_ended(self) -> None:
         """Close the sockets whose session has ended, or whose account is no longer of the staff.
