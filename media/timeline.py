@@ -102,8 +102,10 @@ class Timeline:
         self._is_slate = is_slate
         known = self.master
         is_first = not known.renditions and not known.part_target_us
+        # a slate is an intermission: who joins meanwhile, and the recording, are told of the real encoding
+        told = {item.name: item for item in known.renditions} if is_slate else {}
         self.master = Master(
-            renditions=tuple(renditions),
+            renditions=tuple(told.get(item.name, item) for item in renditions),
             target_duration_seconds=target_duration_seconds if is_first else known.target_duration_seconds,
             part_target_us=part_target_us if is_first else known.part_target_us,
         )

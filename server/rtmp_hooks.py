@@ -19,15 +19,15 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from media.broadcast import Drop, Refusal, StartJob, Step, publish, publisher_gone
+from media.broadcast import Drop, Refusal, StartJob, State, Step, publish, publisher_gone
 from media.stream_key import key_hash
 from server.broadcasts import store
-from server.broadcasts.control import Control, call_worker, change, holder_of, perform, remember_refused
+from server.broadcasts.control import Control, call_worker, change, end_within, holder_of, perform, remember_refused
 from server.broadcasts.hook_call import BODY_MAX_BYTES, HookCall, parse_hook_call
 from server.broadcasts.ingest import IngestError
 from server.broadcasts.rules import REFUSAL_WORDS
 from server.broadcasts.statistics import APPLICATION
-from server.broadcasts.store import BroadcastRow, KeyFacts
+from server.broadcasts.store import CAPABILITY_BYTES, BroadcastRow, KeyFacts
 from server.ratelimit import REFUSED_ENCODER_BY_ADDRESS
 from server.refusal import AppError
 
@@ -47,7 +47,6 @@ ANSWER_SECONDS = 0.19
 DONE_SECONDS = 2.0
 PUBLIC_ID_BYTES = 9
 """18 hex digits, behind a `p` for private ones; that they are unique is for certain by the table."""
-CAPABILITY_BYTES = 24
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _hook_seconds = Histogram(
@@ -145,11 +144,15 @@ async def _decide(
     now = time.time()
     if facts.blocked_until is not None and now < facts.blocked_until:
         raise _NotAdmittedError(facts.channel_id, Refusal.BLOCKED)
-    holder = "nobody" if current is None else await holder_of(control, current.broadcast.public_id)
-    broadcast = current.broadcast if current else None
+    is_test = call.is_test or facts.next_is_test
+    if current is not None and _is_to_be_hidden(current, is_private=is_test or facts.is_private):
+        # what waits for its encoder was seen by all; what comes now is not meant to be. The reconciler tells of its end
+        await end_within(connection, facts.channel_id, "grace_over")
+        current = None
     if current is not None and call.is_test and not current.is_test:
         raise _NotAdmittedError(facts.channel_id, Refusal.OTHER_KIND)
-    is_test = call.is_test or facts.next_is_test
+    holder = "nobody" if current is None else await holder_of(control, current.broadcast.public_id)
+    broadcast = current.broadcast if current else None
     is_private = is_test or facts.is_private
     public_id = ("p" if is_private else "") + secrets.token_hex(PUBLIC_ID_BYTES)
     step = publish(broadcast, call.session, holder, public_id, now)
@@ -165,6 +168,10 @@ async def _decide(
             await store.save(connection, row.id, step.broadcast, facts.key_id)
     rest = tuple(effect for effect in step.effects if not isinstance(effect, Drop))
     return row, Step(step.broadcast, rest)
+
+
+def _is_to_be_hidden(current: BroadcastRow, *, is_private: bool) -> bool:
+    return is_private and current.is_public and current.broadcast.state is State.INTERRUPTED
 
 
 async def _make_room(control: Control, step: Step, facts: KeyFacts) -> None:

@@ -83,7 +83,7 @@ class Settings:
             media_max_bytes=int(read.number("LEAMS_MEDIA_MAX_GB", 10, 0.1, 1_000_000) * 1_000_000_000),
             channel_max_bytes=int(read.number("LEAMS_CHANNEL_MAX_GB", 1_000_000, 0.1, 1_000_000) * 1_000_000_000),
             vod_days=read.number("LEAMS_VOD_DAYS", 0, 0, 36_500),
-            dvr_seconds=read.number("LEAMS_DVR_HOURS", 4, 0.01, 48) * 3600,
+            dvr_seconds=read.number("LEAMS_DVR_HOURS", 4, 0.5, 48) * 3600,
             min_free_share=read.number("LEAMS_MIN_FREE_PERCENT", 5, 0, 50) / 100,
             web_host=read.text("LEAMS_WEB_HOST", "127.0.0.1"),
             web_port=read.integer("LEAMS_WEB_PORT", 8101, 0, 65535),

@@ -5,6 +5,7 @@ import random
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,6 +49,10 @@ MAX_RESTARTS = 6
 RESTART_SPAN_SECONDS = 60.0
 MAX_PENDING = 1_500
 LAST_TRIES = 5
+RETURN_PATIENCE_SECONDS = 20.0
+"""rtmpdump ends by itself before that."""
+NEW_SESSION_SECONDS = 2.0
+"""By then a new encoder session's worker has the lease, and our heartbeat has noticed."""
 SLATE_SLACK_SECONDS = 4.0
 """The reconciler ends a broadcast up to two seconds after its grace; the lists should not pause just before."""
 
@@ -138,25 +143,30 @@ class Session:
 
     async def _serve(self) -> Ending:
         await self._packager.recover()
-        try:
-            await self._play()
-        except _FailedError as failure:
-            self._log.warning("session_failed", code=failure.code)
+        is_back = True
+        while is_back:
+            try:
+                await self._play()
+            except _FailedError as failure:
+                self._log.warning("session_failed", code=failure.code)
+                await self._stop_run()
+                await self._reporter.failed(failure.code, failure.message)
+                return Ending.FAILED
             await self._stop_run()
-            await self._reporter.failed(failure.code, failure.message)
-            return Ending.FAILED
-        await self._stop_run()
-        await self._settle_windows()
-        await self._reporter.gone()
-        await self._show_slate()
+            await self._settle_windows()
+            await self._reporter.gone()
+            is_back = await self._show_slate()
         return Ending.GONE
 
     # -- the slate --
 
-    async def _show_slate(self) -> None:
-        """Go on with the last picture until another session has the broadcast, it has ended, or its grace is over."""
+    async def _show_slate(self) -> bool:
+        """Go on with the last picture until another session has the broadcast, it has ended, or its grace is over.
+
+        True when the stream is back without a new session: only our connection to it had been lost.
+        """
         if not self._job.slate_seconds or not self._packager.renditions:
-            return
+            return False
         ladder = slate_plan(self._packager.renditions)
         self._ladders.take(ladder, time.monotonic())
         anchor_ms = round(time.time() * 1000)
@@ -180,13 +190,35 @@ class Session:
                 Outlets(begin, publish, self._keep_thumbnail),
             )
             self._log.info("slate_started")
-            await self._run.wait(self._job.slate_seconds + SLATE_SLACK_SECONDS)
+            returning = asyncio.create_task(self._wait_for_return(), name="return")
+            over = asyncio.create_task(
+                self._run.wait(self._job.slate_seconds + SLATE_SLACK_SECONDS), name="end of the slate"
+            )
+            try:
+                await asyncio.wait({returning, over}, return_when=asyncio.FIRST_COMPLETED)
+                is_back = returning.done()
+            finally:
+                for task in (returning, over):
+                    task.cancel()
+                await asyncio.gather(returning, over, return_exceptions=True)
         run, self._run = self._run, None
         end = await run.abort(RunEnd.ENDED)
-        self._log.info("slate_ended", end=end)
+        self._log.info("slate_ended", end=end, is_back=is_back)
         if end is RunEnd.FENCED:
             raise FencedError
         await self._settle_windows()
+        return is_back
+
+    async def _wait_for_return(self) -> None:
+        """Until frames come; a new encoder session, whose job is somebody else's, has fenced us by then."""
+        while True:
+            async with open_tap(self._bench.settings.rtmp_pull_url, self._job.public_id) as tap:
+                with suppress(TapSilentError, FlvError):
+                    while (tags := await tap.read(RETURN_PATIENCE_SECONDS)) is not None:
+                        if any(tag.kind is not Kind.SCRIPT for tag in tags):
+                            await asyncio.sleep(NEW_SESSION_SECONDS)
+                            return
+            await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311  # jitter; ended with the slate
 
     async def _last_picture(self) -> bytes | None:
         try:
@@ -391,7 +423,7 @@ class Session:
         if not self._ladders.is_too_slow(self._feed.seconds, self._run.progress, time.monotonic()):
             return
         if not self._ladders.shed(self._watch.fixed_gop_seconds()):
-            if self._ladders.is_over:
+            if self._ladders.is_over and not self._has_first:
                 raise _FailedError("server_full", "The server is too busy for another broadcast: try again later.")
             return
         self._log.warning("rung_shed", speed=round(self._run.progress.speed, 2))

@@ -56,7 +56,7 @@ class Settings:
             media_access=S3Access.from_env(env),
             live_folder=live_folder(env.get("LEAMS_LIVE_FOLDER", ""), store),
             min_free_share=read.number("LEAMS_MIN_FREE_PERCENT", 5, 0, 50) / 100,
-            dvr_seconds=read.number("LEAMS_DVR_HOURS", 4, 0.01, 48) * 3600,
+            dvr_seconds=read.number("LEAMS_DVR_HOURS", 4, 0.5, 48) * 3600,
             ffmpeg=env.get("FFMPEG") or bundled_ffmpeg(),
             cores=read.number("LEAMS_TRANSCODER_CORES", CORES_SHARE * (os.cpu_count() or 1), 0.1, 1024),
             ladder=_ladder(read, env.get("LEAMS_LADDER", "")),

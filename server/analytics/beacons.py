@@ -6,6 +6,7 @@ entry each second for each broadcast: what a process that dies takes with it is 
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -36,6 +37,8 @@ UNKNOWN_HOLDS_SECONDS: Final = 1.0
 """Whoever asks for what is not there costs one look-up a second, however often they ask."""
 TALLIES_MAX: Final = 10_000
 """Minutes of broadcasts that wait for a Redis that is away; those that don't fit are lost."""
+
+_PRIVATE_ID = re.compile(r"p[0-9a-f]{18}")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _beacons_total = Counter("leams_beacons_total", "What players told of themselves.", ["kind", "event"])
@@ -85,7 +88,8 @@ class Beacons:
             channel_id = await self._channel_of(beacon.broadcast)
             if channel_id is None:
                 raise not_found("broadcast")
-            if not await self._note(channel_id, beacon, address):
+            # the channel's number is everybody's to see: who watches what is private is not in it
+            if not _PRIVATE_ID.fullmatch(beacon.broadcast) and not await self._note(channel_id, beacon, address):
                 return
             self._tally(beacon)
         _measure(beacon)

@@ -20,7 +20,7 @@ from server.auth.permissions import Permission, may
 from server.bodies import json_response
 from server.broadcasts.control import Control, Refused, last_refused, stop_channel_broadcast
 from server.broadcasts.reports import health_key
-from server.broadcasts.store import capability_of, open_broadcast_of_channel, rotate_capability
+from server.broadcasts.store import CAPABILITY_BYTES, capability_of, open_broadcast_of_channel, rotate_capability
 from server.channels.store import channel_by_slug
 from server.refusal import AppError, not_found
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from server.channels.store import ChannelRow
     from server.lifespan import AppState
 
-CAPABILITY_BYTES = 24
 PATIENCE_SECONDS = 0.5
 """For Redis; without it the dashboard knows the state and the source, but no figures."""
 
@@ -100,7 +99,7 @@ async def rotate(request: "Request[AppState]") -> Response:
 
 async def check_capability(request: "Request[AppState]") -> Response:
     """For the edge alone: may whoever has this secret read the broadcast's media?"""
-    given = request.path_params["capability"]
+    given = request.headers.get("x-leams-capability", "")  # not in the path, which is logged
     async with request.state["db"].acquire() as connection:
         secret = await capability_of(connection, request.path_params["public_id"])
     is_right = secret is not None and hmac.compare_digest(secret.encode(), given.encode())
@@ -168,5 +167,5 @@ routes: list[BaseRoute] = [
     Route(_BROADCAST, dashboard, methods=["GET"]),
     Route(f"{_BROADCAST}/stop", stop, methods=["POST"]),
     Route(f"{_BROADCAST}/rotate-capability", rotate, methods=["POST"]),
-    Route("/internal/capability/{public_id}/{capability}", check_capability),
+    Route("/internal/capability/{public_id}", check_capability),
 ]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from server.db.pool import Connection
 
+CAPABILITY_BYTES = 24
+"""Of the random secret in the addresses of private media: 192 bits."""
 _COLUMNS = (
     "b.id, b.public_id, b.channel_id, b.stream_key_id, b.state, c.title, c.category, b.created_at, b.state_since,"
     " b.live_at, b.ended_at, b.end_reason, b.publish_count, b.published_at, b.ingest_client_id, b.ingest_address,"

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from server.db.pool import Connection
 
 EVERY_SECONDS = 10.0
+STRANGER_SECONDS = 24 * 3600.0
+STRANGERS_MAX = 20
+"""More folders without a row than this, and than a tenth of all, are a mistake of somebody's, not deleted channels."""
 LOOK_SECONDS = 600.0
 """Between two looks through the live folder for parts without a list, and for media without a row."""
 ADVISORY_LOCK = 0x1EA_0002
@@ -87,6 +90,8 @@ class Sweeper:
         """By the broadcast: copies of records before this sequence number are gone from the live folder."""
         self._without_parts: set[int] = set()
         self._strangers_at = 0.0
+        self._strangers: dict[str, float] = {}
+        """Since when each folder has had no row."""
 
     async def once(self, connection: "Connection", now: float) -> None:
         """One sweep; a place that is away holds up only what lies there.
@@ -108,7 +113,7 @@ class Sweeper:
             await self._delete_media(connection, now)
             await self._tidy(connection, now)
             if now - self._strangers_at >= LOOK_SECONDS:
-                await self._delete_strangers(connection)
+                await self._delete_strangers(connection, now)
                 self._strangers_at = now
         except OSError as error:
             _log.warning("store_not_swept", error=str(error)[:200])
@@ -206,14 +211,22 @@ class Sweeper:
             await store.mark_tidied(connection, broadcast_id)
             self._without_parts.discard(broadcast_id)
 
-    async def _delete_strangers(self, connection: "Connection") -> None:
-        """Media of broadcasts without a row: their channels are gone."""
+    async def _delete_strangers(self, connection: "Connection", now: float) -> None:
+        """Media of broadcasts that have had no row for a day: their channels are gone.
+
+        Never many at once: a database that was restored, or is another's, knows too little to be believed.
+        """
         folders = set(await self._origin.live.folders())
         if not self._origin.is_one:
             folders |= set(await self._origin.store.folders())
         ids = [name for name in folders if _PUBLIC_ID.fullmatch(name)]  # other things may live in the same store
         known = await store.known_broadcasts(connection, ids)
-        for public_id in sorted(set(ids) - known):
+        strangers = set(ids) - known
+        self._strangers = {one: self._strangers.get(one, now) for one in strangers}
+        if len(strangers) > max(STRANGERS_MAX, len(ids) // 10):
+            _log.error("media_of_strangers", folders=len(strangers), of=len(ids))  # another database, or an old one
+            return
+        for public_id in sorted(one for one, since in self._strangers.items() if now - since >= STRANGER_SECONDS):
             deleted = await self._origin.delete_broadcast(public_id)
             _deleted_total.inc(deleted)
             _log.info("media_deleted", broadcast=public_id, files=deleted)

@@ -143,7 +143,7 @@ async def _channel_reply(request: "Request[AppState]", identity: "Identity | Non
         view = await store.channel_view(connection, request.path_params["slug"], viewer_id)
     if view is None:
         raise not_found("channel")
-    viewers = await viewers_of(state["shards"], [view.channel.id])
+    viewers = await viewers_of(state["shards"], [view.channel.id]) if view.broadcast else {}
     return json_response(
         channel_of(
             view,

@@ -43,6 +43,9 @@ async def _close(
     timeline: Timeline, origin: Origin, folder: str, segment: Segment, bodies: Mapping[str, bytes]
 ) -> None:
     name = folder.rpartition("/")[2]
+    if name not in bodies:  # of a spine that Redis has lost since: nobody has its parts
+        timeline.lose(name)
+        return
     try:
         whole = timeline.end(name)
     except WindowError:  # longer than a list may say

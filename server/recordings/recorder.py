@@ -6,6 +6,7 @@ time, by an advisory lock.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +17,9 @@ from prometheus_client import Counter, Gauge
 
 from media.live import LiveWindows
 from media.origin import FreeShare, Origin, free_share_of, open_origin
-from media.window import Live, Master, Record
+from media.window import Live, Master, Record, WindowError
 from server.background import JobState, repeat
+from server.broadcasts.store import CAPABILITY_BYTES
 from server.recordings import store
 from server.recordings.ending import close_open_segments
 from server.recordings.rules import QUOTA_SHARE, StopReason, joined, measure, unbroken
@@ -100,7 +102,7 @@ class Recorder:
         recordings = await self._begin(connection, recordings)
         for recording in recordings:
             if recording.ended_at is not None:
-                await self._finish(connection, recording, recording.ended_at, now)
+                await self._finish_one(connection, recording, recording.ended_at, now)
         open_ones = [recording for recording in recordings if recording.ended_at is None]
         await self._copy_due(connection, open_ones, now)
         ids = {recording.broadcast_id for recording in open_ones}
@@ -176,6 +178,13 @@ class Recorder:
 
     # --- ending ---
 
+    async def _finish_one(self, connection: "Connection", recording: Recording, ended_at: float, now: float) -> None:
+        """One recording that can't be finished must not keep the others from being copied."""
+        try:
+            await self._finish(connection, recording, ended_at, now)
+        except (KeyError, ValueError, ArithmeticError, WindowError) as error:
+            _log.exception("recording_unfinished", broadcast=recording.public_id, error=type(error).__name__)
+
     async def _finish(self, connection: "Connection", recording: Recording, ended_at: float, now: float) -> None:
         """Copy the rest of a broadcast that is over, and let it be played."""
         try:
@@ -188,6 +197,8 @@ class Recorder:
         if rest is not None and rest.records:
             await store.write(connection, [rest])
             _copied_total.inc(len(rest.records))
+        if recording.is_private:  # who could watch it live may not keep its recording by that
+            await store.renew_capability(connection, recording.broadcast_id, secrets.token_urlsafe(CAPABILITY_BYTES))
         state = await store.finish(connection, recording.broadcast_id, self._terms.vod_days)
         _finished_total.labels(state).inc()
         _log.info("recording_finished", broadcast=recording.public_id, state=state, seconds=round(now - ended_at, 2))

@@ -100,7 +100,7 @@ async def unfinished(connection: "Connection") -> list[Recording]:
         " WHERE b.id IN ("
         "SELECT id FROM broadcasts WHERE state <> 'ended'"
         " UNION SELECT broadcast_id FROM vods WHERE state IN ('recording', 'stopped')"
-        " UNION SELECT id FROM broadcasts late WHERE state = 'ended' AND ended_at > now() - interval '1 day'"
+        " UNION SELECT id FROM broadcasts late WHERE state = 'ended' AND media_deleted_at IS NULL"
         " AND NOT EXISTS (SELECT FROM vods WHERE broadcast_id = late.id))"
         " ORDER BY ended_at NULLS LAST"
     )
@@ -254,6 +254,13 @@ async def vods_of_channel(
         most,
     )
     return [_vod(row) for row in rows]
+
+
+async def renew_capability(connection: "Connection", broadcast_id: int, capability: str) -> None:
+    """Addresses of a private broadcast that were handed out open nothing any more; harmless for a public one."""
+    await connection.execute(
+        "UPDATE broadcasts SET capability = $2 WHERE id = $1 AND capability IS NOT NULL", broadcast_id, capability
+    )
 
 
 async def edit(connection: "Connection", broadcast_id: int, title: str | None, visibility: Visibility | None) -> None:

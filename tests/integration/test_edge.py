@@ -40,7 +40,7 @@ class Echo:
             routes=[
                 Route("/live/{path:path}", self.playlist),
                 Route("/vod/{path:path}", self.playlist),
-                Route("/internal/capability/{public_id}/{capability}", self.capability),
+                Route("/internal/capability/{public_id}", self.capability),
                 Route("/media/{object:path}", self.part),
                 WebSocketRoute("/ws", self.socket),
                 WebSocketRoute("/ws/health/{slug}", self.socket),
@@ -54,7 +54,7 @@ class Echo:
 
     async def capability(self, request: Request) -> Response:
         self.capabilities += 1
-        is_good = (request.path_params["public_id"], request.path_params["capability"]) == (PRIVATE, GOOD)
+        is_good = (request.path_params["public_id"], request.headers.get("x-leams-capability")) == (PRIVATE, GOOD)
         return Response(status_code=204 if is_good else 403, headers={"Cache-Control": "no-store"})
 
     async def part(self, request: Request) -> Response:

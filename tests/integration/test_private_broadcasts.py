@@ -95,6 +95,22 @@ async def test_a_broadcast_does_not_become_a_test(site: Site, settings: Settings
     assert refused["code"] == "other_kind"
 
 
+async def test_a_broadcast_that_waits_for_its_encoder_does_not_go_on_as_a_test(
+    site: Site, settings: Settings, db: Pool
+) -> None:
+    """Within the grace the owner switches to a test: the public broadcast ends, nobody sees the one that comes."""
+    owner = site.person()
+    await owner.register("ann")
+    key = await key_of(owner, "ann")
+    public = await publish(settings, owner, key)
+    await db.execute("UPDATE broadcasts SET state = 'interrupted', ingest_client_id = NULL, ingest_address = NULL")
+    await owner.call("PATCH", "/channels/ann", {"next_is_test": True})
+    hidden = await publish(settings, owner, key, session=Session("8", "127.0.0.1"))
+    assert hidden is not None
+    assert hidden.startswith("p")
+    assert await db.fetchval("SELECT state FROM broadcasts WHERE public_id = $1", public) == "ended"
+
+
 async def test_a_private_channel_is_seen_by_those_who_have_a_role_in_it(
     site: Site, settings: Settings, db: Pool
 ) -> None:
@@ -131,7 +147,8 @@ async def test_only_the_right_secret_opens_and_rotation_closes(site: Site, setti
         return str((await owner.call("GET", "/channels/ann/broadcast")).json()["playlist"].split("/")[2])
 
     async def opens(named: str, given: str) -> bool:
-        return (await fan.client.get(f"/internal/capability/{named}/{given}")).status_code == 204
+        headers = {"X-Leams-Capability": given}
+        return (await fan.client.get(f"/internal/capability/{named}", headers=headers)).status_code == 204
 
     old = await secret()
     assert await opens(public_id, old)
@@ -150,5 +167,6 @@ async def test_a_public_broadcast_has_no_secret(site: Site, settings: Settings) 
     await owner.register("ann")
     public_id = await publish(settings, owner, await key_of(owner, "ann"))
     assert public_id is not None
-    assert (await owner.client.get(f"/internal/capability/{public_id}/{'x' * 32}")).status_code == 403
+    headers = {"X-Leams-Capability": "x" * 32}
+    assert (await owner.client.get(f"/internal/capability/{public_id}", headers=headers)).status_code == 403
     assert refusal(await owner.call("POST", "/channels/ann/broadcast/rotate-capability")) == (409, "not_private", None)

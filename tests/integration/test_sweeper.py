@@ -13,7 +13,7 @@ from media.objects import S3Access, is_part
 from media.origin import MARKS, Origin, open_origin
 from media.store import MediaStore
 from media.window import Record, segment_name
-from server.broadcasts.sweeper import LOOK_SECONDS, Limits, Sweeper
+from server.broadcasts.sweeper import LOOK_SECONDS, STRANGER_SECONDS, STRANGERS_MAX, Limits, Sweeper
 from server.db.pool import Pool
 from server.recordings.recorder import Recorder, Terms
 from server.recordings.rules import ENDED_LISTS_SECONDS, PARTS_KEPT_SECONDS
@@ -242,13 +242,20 @@ async def test_media_of_nobody_goes_and_other_things_stay(yard: Yard) -> None:
     await yard.origin.put(f"{'a' * 18}/v1/1-1.m4s", b"x")
     await yard.origin.put("avatars/1.png", b"x")
     await yard.sweep(BEGAN)
+    await yard.sweep(BEGAN + STRANGER_SECONDS - 1)
+    assert yard.files("a" * 18), "a row may still come back, with a backup"
+    await yard.sweep(BEGAN + STRANGER_SECONDS + LOOK_SECONDS)
     assert yard.files("a" * 18) == set()
     assert yard.files("avatars") == {"avatars/1.png"}
-    await yard.origin.put(f"{'b' * 18}/v1/1-1.m4s", b"x")
-    await yard.sweep(BEGAN + LOOK_SECONDS - 1)
-    assert yard.files("b" * 18), "the store is not looked through all the time"
-    await yard.sweep(BEGAN + LOOK_SECONDS)
-    assert yard.files("b" * 18) == set()
+
+
+async def test_a_database_that_knows_nothing_deletes_nothing(yard: Yard) -> None:
+    """Many folders without a row: a restored or another's database is not believed, however long it says so."""
+    for number in range(STRANGERS_MAX + 1):
+        await yard.origin.put(f"{number:018x}/v1/1-1.m4s", b"x")
+    await yard.sweep(BEGAN)
+    await yard.sweep(BEGAN + 2 * STRANGER_SECONDS)
+    assert yard.files(f"{0:018x}")
 
 
 @pytest.fixture
