@@ -151,7 +151,7 @@ async def parked(metrics_port: int, least: int) -> float:
 async def watch(writer: Writer, port: int, metrics_port: int, pid: int, players: int, steps: int) -> dict[str, float]:
     """So many players for so many parts."""
     crowd = Crowd()
-    before_us = await parked(metrics_port, 0)  # players of before, who are gone and still wait
+    before_us = counters(metrics_port)["leams_playlist_parked"]  # players of before, who are gone and still wait
     transports = await connect(crowd, port, players, writer.step + 1)
     most = await parked(metrics_port, players + int(before_us)) - before_us
     before, cpu = counters(metrics_port), cpu_seconds(pid)
