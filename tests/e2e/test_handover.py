@@ -59,7 +59,7 @@ async def test_a_page_goes_over_to_another_process_without_a_gap(stack: Stack, p
         await page.add_init_script(WATCH_SOCKETS)
         await page.goto(f"/{slug}/chat")
         await expect(page.get_by_role("log")).to_be_visible()
-        await page.wait_for_function("window.sockets.some((socket) => socket.heard >= 2)")
+        await page.wait_for_function("() => window.sockets.some((socket) => socket.heard >= 2)")
         talking = group.create_task(talk(chat, said, is_over))
         for name in ("web_1", "web_2"):
             pid = stack.pids()[name]
