@@ -20,6 +20,7 @@ from server.auth.permissions import Permission, may
 from server.bodies import json_response
 from server.broadcasts.control import Control, Refused, last_refused, stop_channel_broadcast
 from server.broadcasts.reports import health_key
+from server.broadcasts.rules import media_address
 from server.broadcasts.store import CAPABILITY_BYTES, capability_of, open_broadcast_of_channel, rotate_capability
 from server.channels.store import channel_by_slug
 from server.refusal import AppError, not_found
@@ -132,8 +133,7 @@ def dashboard_of(row: "BroadcastRow | None", figures: Figures, channel: "Channel
 
 
 def _playlist(row: "BroadcastRow") -> str:
-    secret = "" if row.capability is None else f"/private/{row.capability}"
-    return f"{secret}/live/{row.broadcast.public_id}/index.m3u8"
+    return media_address(row.broadcast.public_id, row.capability, "live", "index.m3u8")
 
 
 async def own_channel(request: "Request[AppState]", permission: Permission) -> "tuple[ChannelRow, bool]":

@@ -115,5 +115,14 @@ def lacks_job(broadcast: Broadcast, *, is_leased: bool, sent_at: float | None, n
     )
 
 
+def media_address(public_id: str, capability: str | None, kind: str, file: str) -> str:
+    """The path of a broadcast's `live`, `vod` or `media` file.
+
+    Whoever gets a private one may hand it on, until its secret is rotated.
+    """
+    secret = "" if capability is None else f"/private/{capability}"
+    return f"{secret}/{kind}/{public_id}/{file}"
+
+
 def _is_settled(broadcast: Broadcast, now: float) -> bool:
     return now - broadcast.published_at >= SETTLE_SECONDS

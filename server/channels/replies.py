@@ -3,6 +3,7 @@
 import msgspec
 
 from server.bodies import unix_ms
+from server.broadcasts.rules import media_address
 from server.channels.store import ChannelView, OpenBroadcast
 
 
@@ -54,7 +55,7 @@ def card_of(view: ChannelView, viewers: int) -> ChannelCard:
         since_ms=unix_ms(broadcast.live_at or broadcast.created_at) if broadcast else None,
         viewers=viewers,
         # nothing to be seen before the first segment is out
-        thumbnail=media_path(broadcast, "media", "thumbnail.jpg") if broadcast and broadcast.live_at else None,
+        thumbnail=_address(broadcast, "media", "thumbnail.jpg") if broadcast and broadcast.live_at else None,
     )
 
 
@@ -66,7 +67,7 @@ def channel_of(view: ChannelView, viewers: int, *, grace_seconds: float, viewer_
         **msgspec.structs.asdict(card_of(view, viewers)),
         description=view.channel.description,
         followers=view.followers,
-        playlist=media_path(broadcast, "live", "index.m3u8") if broadcast and broadcast.live_at else None,
+        playlist=_address(broadcast, "live", "index.m3u8") if broadcast and broadcast.live_at else None,
         grace_until_ms=unix_ms(broadcast.state_since) + round(grace_seconds * 1000)
         if broadcast and is_interrupted
         else None,
@@ -76,10 +77,8 @@ def channel_of(view: ChannelView, viewers: int, *, grace_seconds: float, viewer_
     )
 
 
-def media_path(broadcast: OpenBroadcast, kind: str, file: str) -> str:
-    """An address of a broadcast's media; whoever gets a private one may hand it on, until its secret is rotated."""
-    secret = f"/private/{broadcast.capability}" if broadcast.capability else ""
-    return f"{secret}/{kind}/{broadcast.public_id}/{file}"
+def _address(broadcast: OpenBroadcast, kind: str, file: str) -> str:
+    return media_address(broadcast.public_id, broadcast.capability, kind, file)
 
 
 def ordered(cards: list[ChannelCard]) -> list[ChannelCard]:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from server.auth.guards import optional_account, require_account
 from server.auth.permissions import Permission, may
 from server.bodies import json_body, json_response, query, unix_ms
+from server.broadcasts.rules import media_address
 from server.broadcasts.store import CAPABILITY_BYTES
 from server.channels.rules import TITLE_MAX_CHARS, parse_line
 from server.channels.store import channel_by_slug
@@ -181,8 +182,7 @@ def _card(vod: "Vod") -> VodCard:
 
 
 def _address(vod: "Vod", kind: str, file: str) -> str:
-    secret = f"/private/{vod.capability}" if vod.capability else ""
-    return f"{secret}/{kind}/{vod.public_id}/{file}"
+    return media_address(vod.public_id, vod.capability, kind, file)
 
 
 def _page(vod: "Vod", identity: "Identity | None") -> VodPage:
