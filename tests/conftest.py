@@ -109,8 +109,12 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def shards(redis_url: str) -> AsyncIterator[Shards]:
-    """The chat's way to the same Redis."""
+    """The chat's way to the same Redis, once it stands.
+
+    A test that starts a process blocks the loop for as long as ANSWER_SECONDS: half a connection would be given up.
+    """
     async with open_shards(redis_url) as shards:
+        await shards.ping()
         yield shards
 
 

@@ -6,7 +6,6 @@ import signal
 from contextlib import suppress
 
 import httpx
-import pytest
 from playwright.async_api import Browser, expect
 
 from clients.api import Api
@@ -45,7 +44,6 @@ LINES = """() => [...document.querySelectorAll('.chat-item')]
   .filter(Boolean)"""
 
 
-@pytest.mark.flaky(reruns=3)  # two cores carry a ladder, a browser and the starting process: three seconds can pass
 async def test_a_page_goes_over_to_another_process_without_a_gap(stack: Stack, person: Api, browser: Browser) -> None:
     """Both web processes stop, one after the other: never without a joined socket, no line lost or doubled."""
     assert person.account is not None
