@@ -65,6 +65,32 @@ class _Track:
     sequence: int = 0
 
 
+class _Boundaries:
+    """Where segments begin, by number; those that all renditions have passed are forgotten, for a run may last days."""
+
+    def __init__(self) -> None:
+        self.first: Fraction | None = None
+        self.last = Fraction(0)
+        self._kept: deque[Fraction] = deque()
+        self._forgotten = 0
+
+    def __len__(self) -> int:
+        return self._forgotten + len(self._kept)
+
+    def __getitem__(self, number: int) -> Fraction:
+        return self._kept[number - self._forgotten]
+
+    def add(self, at: Fraction) -> None:
+        self.first = at if self.first is None else self.first
+        self.last = at
+        self._kept.append(at)
+
+    def forget_before(self, number: int) -> None:
+        while self._forgotten < number:
+            self._kept.popleft()
+            self._forgotten += 1
+
+
 class Cutter:
     """Feed inits and samples; take parts, and the ends of segments."""
 
@@ -72,7 +98,7 @@ class Cutter:
         self._tracks = {name: _Track() for name in renditions}
         self._reference = renditions[0]
         self._part_target_us = part_target_us
-        self._boundaries: list[Fraction] = []
+        self._boundaries = _Boundaries()
         self._horizon = Fraction(-1)
         self._cuts: list[Cut] = []
 
@@ -118,18 +144,20 @@ class Cutter:
         numbers = [track.segment for track in self._tracks.values()]
         if (max(numbers) - min(numbers)) * SEGMENT_SECONDS > MAX_HELD_SECONDS:
             raise CutError("a rendition is behind the others")
+        self._boundaries.forget_before(min(numbers) + 1)
         cuts, self._cuts = self._cuts, []
         return cuts
 
     def _find_boundaries(self, init: Init, samples: Sequence[Sample]) -> None:
+        known = self._boundaries
         for sample in samples:
             at = _shown(sample, init)
             # the next boundary can't be before this frame's end: what the others show before that may go
             self._horizon = max(self._horizon, at + Fraction(sample.duration, init.timescale))
             slack = Fraction(sample.duration, init.timescale) / 2
             if sample.is_sync and self._is_due(init, at, slack):
-                self._boundaries.append(at)
-            elif self._boundaries and at - self._boundaries[-1] >= Fraction(MAX_SEGMENT_SECONDS) - 2 * slack:
+                known.add(at)
+            elif known.first is not None and at - known.last >= Fraction(MAX_SEGMENT_SECONDS) - 2 * slack:
                 raise CutError("key frames of the reference are too far apart")
 
     def _is_due(self, init: Init, at: Fraction, slack: Fraction) -> bool:
@@ -138,11 +166,12 @@ class Cutter:
         A forced key frame is the first frame at or after its time, so at 23.976 a second every twentieth comes 1.96 s
         after the one before; where rungs have half the rate, two frames less.  Of sound, rounding must not add up.
         """
-        if not self._boundaries:
+        first, last = self._boundaries.first, self._boundaries.last
+        if first is None:
             return True
         if init.kind == "video":
-            return at - self._boundaries[-1] >= Fraction(SEGMENT_SECONDS) - max(3 * slack, TWO_FRAMES)
-        return at - self._boundaries[0] >= len(self._boundaries) * Fraction(SEGMENT_SECONDS) - slack
+            return at - last >= Fraction(SEGMENT_SECONDS) - max(3 * slack, TWO_FRAMES)
+        return at - first >= len(self._boundaries) * Fraction(SEGMENT_SECONDS) - slack
 
     def _consume(self, name: str, track: _Track) -> None:
         """Move held samples that the reference has passed into parts; the first behind a boundary ends a segment."""

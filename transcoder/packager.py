@@ -52,7 +52,7 @@ class FencedError(Exception):
 
 
 class Packager:
-    """One broadcast's writer; it lives through all FFmpeg runs of a claim."""
+    """One broadcast's writer; it lives through all FFmpeg runs of a claim.  `tick` is a monotonic clock."""
 
     def __init__(
         self,
@@ -61,7 +61,9 @@ class Packager:
         store: Media,
         windows: LiveWindows,
         dvr_seconds: float = DVR_SECONDS,
+        tick: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._tick = tick
         self._keep_records = int(dvr_seconds / SEGMENT_SECONDS)
         self._public_id = public_id
         self._generation = claimed.generation
@@ -139,7 +141,7 @@ class Packager:
                 await self._end(cut.rendition)
         is_public = await self.announce()
         segment_write_seconds.observe(time.monotonic() - started)
-        await self._delete_old_parts(time.monotonic())
+        await self._delete_old_parts(self._tick())
         return is_public
 
     async def close(self) -> bool:

@@ -55,7 +55,7 @@ async def test_redis_killed_and_restarted(database_url: str, redis_home: Path, t
     """Readers stay connected, senders get `unavailable` within a second, nothing acknowledged is lost afterwards."""
     port, owner = free_port(), await people.join()
     url = f"redis://127.0.0.1:{port}/0"
-    with web_process(database_url, url, tmp_path) as web, _durable_redis(redis_home, port) as process:
+    with _durable_redis(redis_home, port) as process, web_process(database_url, url, tmp_path) as web:
         async with in_room(web.port, owner.room, owner) as speaker, in_room(web.port, owner.room) as reader:
             first = await speaker.say(owner.room, "before")
             await reader.event(text="before")
