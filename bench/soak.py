@@ -22,11 +22,12 @@ from redis.asyncio import Redis
 
 from bench.ladder_cost import make_source
 from bench.report import Figure, report
-from bench.services import bench_folder, pss_bytes, redis_server, stores, web_processes
+from bench.services import Stores, bench_folder, pss_bytes, redis_server, stores, web_processes
 from clients.publish import file_command
 from media import jobs
 from media.window import DVR_SECONDS
 from tests.services.bare_ingest import bare_ingest
+from tests.services.chat import WebProcess
 from tests.services.processes import running
 from tests.services.tape import SEGMENT_SECONDS
 from tests.services.transcoders import Transcoding
@@ -83,31 +84,30 @@ async def reload(port: int, counted: dict[int, int]) -> None:
                 await asyncio.sleep(RELOAD_SECONDS)  # the pace of the load
 
 
-async def long_broadcast(hours: int, folder: Path) -> dict[str, Figure]:
+async def long_broadcast(hours: int, folder: Path, backing: Stores, web: WebProcess) -> dict[str, Figure]:
     """One of so many hours."""
     looks: list[Look] = []
     statuses: dict[int, int] = {}
-    with stores(folder) as backing, web_processes(backing, folder, LEAMS_LOG_LEVEL="warning") as (web,):
-        redis = Redis.from_url(backing.redis_url, protocol=3)
-        command = [sys.executable, "-m", "tests.services.tape", PUBLIC_ID, str(hours * HOUR_SEGMENTS)]
-        command += [str(HOUR_SEGMENTS), backing.redis_url, (folder / "media").as_uri()]
-        writer = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert writer.stdout is not None
-        assert writer.stdin is not None
-        pids = {"writer": writer.pid, "web": web.process.pid, "redis": backing.redis.pid}
-        players = asyncio.create_task(reload(web.port, statuses))
-        try:
-            for hour in range(hours):
-                assert await writer.stdout.readline(), "the writer ended early"
-                looks.append(await look_at(pids, redis))
-                print(f"hour {hour + 1}: {looks[-1]}", flush=True)
-                writer.stdin.write(b"\n")
-                await writer.stdin.drain()
-        finally:
-            players.cancel()
-            writer.stdin.close()  # a line, for who waits for one
-            await writer.wait()
-            await redis.aclose()
+    redis = Redis.from_url(backing.redis_url, protocol=3)
+    command = [sys.executable, "-m", "tests.services.tape", PUBLIC_ID, str(hours * HOUR_SEGMENTS)]
+    command += [str(HOUR_SEGMENTS), backing.redis_url, (folder / "media").as_uri()]
+    writer = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    assert writer.stdin is not None
+    pids = {"writer": writer.pid, "web": web.process.pid, "redis": backing.redis.pid}
+    players = asyncio.create_task(reload(web.port, statuses))
+    try:
+        for hour in range(hours):
+            assert await writer.stdout.readline(), "the writer ended early"
+            looks.append(await look_at(pids, redis))
+            print(f"hour {hour + 1}: {looks[-1]}", flush=True)
+            writer.stdin.write(b"\n")
+            await writer.stdin.drain()
+    finally:
+        players.cancel()
+        writer.stdin.close()  # a line, for who waits for one
+        await writer.wait()
+        await redis.aclose()
     early, late = looks[FULL_HOURS + 1 : FULL_HOURS + 3], looks[-max(1, hours // 4) :]
     refused = sum(count for status, count in statuses.items() if status != 200)
     return {
@@ -184,7 +184,8 @@ def main(argv: list[str]) -> int:
     if hours < QUICK_HOURS or count <= WARM_BROADCASTS:
         parser.error(f"at least {QUICK_HOURS} hours and {WARM_BROADCASTS + 1} broadcasts")
     with bench_folder() as folder:
-        figures = uvloop.run(long_broadcast(hours, folder))
+        with stores(folder) as backing, web_processes(backing, folder, LEAMS_LOG_LEVEL="warning") as (web,):
+            figures = uvloop.run(long_broadcast(hours, folder, backing, web))
         figures |= uvloop.run(many_broadcasts(count, folder))
     return report("soak", figures)
 
