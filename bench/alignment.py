@@ -19,25 +19,28 @@ from media.fmp4 import Fragment, FragmentReader, Init
 from media.ladder import AUDIO, Means, plan
 from media.parts import part_target_us
 from media.policy import Policy, Step
-from media.source import Seen, SourceWatch
+from media.source import Seen, Source, SourceWatch
 from tests.services.encoder import ffmpeg_path
 from transcoder.cutter import Cut, PartCut
 from transcoder.ffmpeg import Outlets, Run, RunEnd
 
 RATES = {
-    "23.976": "24000/1001",
-    "25": "25",
-    "29.97": "30000/1001",
-    "30": "30",
-    "59.94": "60000/1001",
     "60": "60",
     "vfr": "60",
+    "59.94": "60000/1001",
+    "29.97": "30000/1001",
+    "30": "30",
+    "25": "25",
+    "23.976": "24000/1001",
 }
+"""The longest first: two cores are busy to the end."""
 MINUTES = 30
 QUICK_MINUTES = 2
 COPIED = ("29.97", "60", "vfr")
 """Beside a copied top, too: every shape of rate."""
 POLICY = Policy(rungs=(Step(72, 300), Step(48, 150)))
+QUICK_SOUND = ("-b:a", "48k", "-aac_coder", "fast")
+"""A third of what a source costs was its sound."""
 CHUNK_BYTES = 65_536
 DRAIN_SECONDS = 60.0
 AT_ONCE = 2
@@ -115,73 +118,95 @@ def source_command(rate: str, seconds: float) -> list[str]:
         *(ffmpeg_path(), "-v", "error", "-nostdin", "-f", "lavfi", "-i", picture),
         *("-f", "lavfi", "-i", f"anoisesrc=r=48000:a=0.1:duration={seconds:g}", *lost, "-fps_mode", "vfr"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "9999", "-sc_threshold", "0", "-threads", "1"),
-        *("-force_key_frames", "expr:gte(t,n_forced*2)", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "48k"),
+        *("-force_key_frames", "expr:gte(t,n_forced*2)", "-pix_fmt", "yuv420p", "-c:a", "aac", *QUICK_SOUND),
         *("-f", "flv", "pipe:1"),
     ]
 
 
-async def run_through(rate: str, seconds: float, *, is_copied: bool) -> Witness:
-    """Feed one source through a run as the session does, as fast as it goes."""
-    witness = Witness()
+class Through:
+    """One source on its way through a run, as the session feeds it but as fast as it goes."""
+
+    def __init__(self, *, is_copied: bool) -> None:
+        self.witness = Witness()
+        self._gop_seconds = 2.0 if is_copied else None
+        self._tags, self._watch = TagReader(), SourceWatch()
+        self._pending: list[Seen] = []
+        self._run: Run | None = None
+        self._feed: Feed | None = None
+
+    async def take(self, data: bytes) -> None:
+        """More of the source; waits while FFmpeg is far behind."""
+        seen = [self._watch.take(tag) for tag in self._tags.feed(data)]
+        if self._run is None or self._feed is None:
+            self._pending += [one for one in seen if not one.is_config]
+            source = self._watch.source()
+            if source is None:
+                return
+            self._start(source)
+            seen, self._pending = self._pending, []
+        assert self._run is not None
+        assert self._feed is not None
+        fed = b"".join(map(self._feed.take, seen))
+        while not self._run.is_over:
+            is_near = self._feed.seconds - self._run.progress.out_seconds < MOST_AHEAD_SECONDS
+            if is_near and self._run.offer(fed):
+                break
+            await asyncio.sleep(0.01)
+
+    def _start(self, source: Source) -> None:
+        ladder = plan(source, POLICY, Means(99.0), gop_seconds=self._gop_seconds)
+        target_us = part_target_us(ladder.video[0].fps)
+        outlets = Outlets(self.witness.begin, self.witness.cuts, self.witness.thumbnail)
+        self._run = Run(
+            lambda descriptors: command(ffmpeg_path(), ladder, descriptors, target_us), ladder, target_us, outlets
+        )
+        self._feed = Feed(source, self._watch.config_tags())
+        self._run.offer(self._feed.start())
+
+    async def end(self) -> None:
+        """All has been fed: wait for the rest of what comes out."""
+        assert self._run is not None
+        self._run.close()
+        await self._run.wait(DRAIN_SECONDS)
+        end = await self._run.abort(RunEnd.DIED)
+        assert end is RunEnd.ENDED, end
+
+
+async def run_through(rate: str, seconds: float, *kinds: bool) -> list[Witness]:
+    """Make one source, and feed it to a run of each kind: with its top copied or not."""
     process = await asyncio.create_subprocess_exec(
         *source_command(rate, seconds), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    tags, watch = TagReader(), SourceWatch()
-    pending: list[Seen] = []
-    run: Run | None = None
-    feed: Feed | None = None
+    ways = [Through(is_copied=is_copied) for is_copied in kinds]
     while data := await process.stdout.read(CHUNK_BYTES):
-        seen = [watch.take(tag) for tag in tags.feed(data)]
-        if run is None or feed is None:
-            pending += [one for one in seen if not one.is_config]
-            source = watch.source()
-            if source is None:
-                continue
-            ladder = plan(source, POLICY, Means(99.0), gop_seconds=2.0 if is_copied else None)
-            target_us = part_target_us(ladder.video[0].fps)
-            outlets = Outlets(witness.begin, witness.cuts, witness.thumbnail)
-            run = Run(
-                lambda descriptors, ladder=ladder, target_us=target_us: command(  # type: ignore[misc]  # bound now
-                    ffmpeg_path(), ladder, descriptors, target_us
-                ),
-                ladder,
-                target_us,
-                outlets,
-            )
-            feed = Feed(source, watch.config_tags())
-            run.offer(feed.start())
-            seen, pending = pending, []
-        data = b"".join(map(feed.take, seen))
-        while not run.is_over:
-            if feed.seconds - run.progress.out_seconds < MOST_AHEAD_SECONDS and run.offer(data):
-                break
-            await asyncio.sleep(0.01)
+        for way in ways:
+            await way.take(data)
     await process.wait()
-    assert run is not None
-    run.close()
-    await run.wait(DRAIN_SECONDS)
-    end = await run.abort(RunEnd.DIED)
-    assert end is RunEnd.ENDED, end
-    return witness
+    for way in ways:
+        await way.end()
+    return [way.witness for way in ways]
 
 
 async def measure(minutes: float) -> dict[str, Figure]:
-    """Every rate with all rungs encoded, some also beside a copied top; two at a time."""
+    """Every rate with all rungs encoded, some also beside a copied top; two sources at a time."""
     gate = asyncio.Semaphore(AT_ONCE)
     started = time.monotonic()
-    kinds = [(rate, is_copied) for rate in RATES for is_copied in (False, True) if not is_copied or rate in COPIED]
 
-    async def one(rate: str, *, is_copied: bool) -> dict[str, Figure]:
+    async def one(rate: str) -> dict[str, Figure]:
+        kinds = (False, True) if rate in COPIED else (False,)
         async with gate:
-            witness = await run_through(rate, minutes * 60, is_copied=is_copied)
-        name = f"{rate}_{'copied' if is_copied else 'encoded'}"
-        frames = sum(seen.samples for seen in witness.renditions.values())
-        print(f"{name}: {frames} frames, {time.monotonic() - started:.0f} s since the start", flush=True)
-        return figures_of(name, witness, minutes)
+            witnesses = await run_through(rate, minutes * 60, *kinds)
+        found: dict[str, Figure] = {}
+        for is_copied, witness in zip(kinds, witnesses, strict=True):
+            name = f"{rate}_{'copied' if is_copied else 'encoded'}"
+            frames = sum(seen.samples for seen in witness.renditions.values())
+            print(f"{name}: {frames} frames, {time.monotonic() - started:.0f} s since the start", flush=True)
+            found |= figures_of(name, witness, minutes)
+        return found
 
     figures: dict[str, Figure] = {}
-    for found in await asyncio.gather(*(one(rate, is_copied=is_copied) for rate, is_copied in kinds)):
+    for found in await asyncio.gather(*map(one, RATES)):
         figures |= found
     figures["wall_time"] = Figure(round(time.monotonic() - started), "s", 600)
     return figures

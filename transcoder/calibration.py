@@ -77,7 +77,7 @@ def costs_of(measured: Measured) -> Costs:
         scaled=scaled,
         high=near((measured.high - measured.decoded) / source - scaled, defaults.high),
         low=near((measured.low - measured.decoded - scaled * source) / low, defaults.low),
-        together=min(2.0, max(1.0, measured.whole / parts)) if parts > 0 else defaults.together,
+        together=min(2.0, max(0.5, measured.whole / parts)) if parts > 0 else defaults.together,
         sound=near(measured.sound / SOUND_SECONDS, defaults.sound),
         rendition=defaults.rendition,
         others={
@@ -195,7 +195,7 @@ async def _measure(ffmpeg: str, policy: Policy, encoders: Sequence[str]) -> Meas
             scaled=await cost(*read, "-vf", _SCALE.format(LOW), *null),
             high=await cost(*encoded("libx264", HIGH, 2500, policy.preset_high, "format=yuv420p")),
             low=await cost(*encoded("libx264", LOW, 700, policy.preset_low, "format=yuv420p")),
-            whole=await cost(*whole(), times=1),
+            whole=await cost(*whole()),
             sound=await cost("-i", sound, "-c:a", "aac", "-b:a", "128k", "-ac", "2", *null),
             others={
                 encoder: await cost(*encoded(encoder, HIGH, 2000, policy.preset_high, uploads(encoder)))
