@@ -1,7 +1,8 @@
 """What viewers lose when an encoder goes away, or any process dies: the table of issue and cure, on the whole platform.
 
 `python -m bench.outage [--quick] [--only NAME …]`: each case is a broadcast of its own, followed as a player follows
-(one media list) and in Chromium; at its end its recording is read back.
+(one media list) and in Chromium; at its end its recording is read back.  The store's cases have a platform of their
+own, whose recordings go to an S3-compatible server.
 """
 
 import argparse
@@ -12,20 +13,25 @@ import re
 import secrets
 import signal
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 import httpx
 from playwright.async_api import Browser, Page, async_playwright
 
 from bench.report import Figure, report
+from bench.services import bench_folder
 from clients.api import Api
 from clients.publish import test_picture_command as picture_command
+from media.origin import MARKS
 from tests.e2e.live import live_channel, renditions
 from tests.services.browser import CHROMIUM_ARGUMENTS, CHROMIUM_PATH
+from tests.services.s3 import S3Proxy, environment, s3_server
 from tests.services.stack import SMALL_PICTURE, Stack, running_stack
 from tests.services.transcoders import children_named, signal_all
 from tests.services.waiting import eventually
@@ -35,6 +41,11 @@ AFTER_SECONDS = 8.0
 BACK_SECONDS = 40.0
 """How long playback may stay away after the fault is over before the case counts as lost."""
 OUTAGES_SECONDS = (5, 30, 80)
+STORE_AWAY_SECONDS = 60.0
+STORE_FAILING_SECONDS = 20.0
+STORE_DELAY_SECONDS = 0.5
+COPIED_SECONDS = 60.0
+"""How soon the store has everything, once it is well again."""
 GOAL_GAP_SECONDS = 10.0
 GOAL_LOST_SECONDS = 12.0
 POLL_SECONDS = 0.2
@@ -137,6 +148,8 @@ class Scene:
     stack: Stack
     encoder: Encoder
     follower: Follower
+    store: S3Proxy | None = None
+    """What stands before the object store, where there is one."""
 
 
 Fault = Callable[[Scene], Awaitable[None]]
@@ -177,11 +190,41 @@ async def ffmpeg_killed(scene: Scene) -> None:
     signal_all([pid for worker in workers for pid in children_named(worker, "ffmpeg")], signal.SIGKILL)
 
 
+async def store_failing(scene: Scene) -> None:
+    """Half of all requests fail, and each takes half a second."""
+    assert scene.store is not None
+    scene.store.fails_half, scene.store.delay_seconds = True, STORE_DELAY_SECONDS
+    await asyncio.sleep(STORE_FAILING_SECONDS)
+    scene.store.fails_half, scene.store.delay_seconds = False, 0.0
+
+
+async def store_away(scene: Scene) -> None:
+    """Nobody answers; then every copy is made after all."""
+    assert scene.store is not None
+    scene.store.is_away = True
+    await asyncio.sleep(STORE_AWAY_SECONDS)
+    scene.store.is_away = False
+    marks = scene.stack.var / "media" / MARKS
+
+    async def is_copied() -> bool:
+        return await asyncio.to_thread(_has_no_old_files, marks)
+
+    await eventually(is_copied, "the copies", COPIED_SECONDS)
+
+
+def _has_no_old_files(folder: Path) -> bool:
+    """Of those that are being copied now the oldest is a few seconds old."""
+    found = [path.stat().st_mtime for path in folder.rglob("*") if path.is_file()]
+    return not found or time.time() - min(found) < BEFORE_SECONDS
+
+
+STORE_FAULTS: dict[str, Fault] = {"store_fails": store_failing, "store_60s": store_away}
 FAULTS: dict[str, Fault] = {
     **{f"encoder_{seconds}s": encoder_away(seconds) for seconds in OUTAGES_SECONDS},
     "ffmpeg": ffmpeg_killed,
     **{name: killed(name) for name in ("transcoder_1", "transcoder_2", "web_1", "web_2", "jobs")},
     **{name: killed(name) for name in ("redis", "postgres", "nginx_edge", "nginx_ingest")},
+    **STORE_FAULTS,
 }
 QUICK = ("encoder_5s", "ffmpeg", "transcoder_1", "redis", "nginx_ingest")
 
@@ -199,7 +242,7 @@ class Row:
     is_playing: bool
 
 
-async def run_case(stack: Stack, browser: Browser, api: Api, name: str) -> Row:
+async def run_case(stack: Stack, browser: Browser, api: Api, name: str, store: S3Proxy | None) -> Row:
     """One broadcast, one fault."""
     account = await api.register(f"o{secrets.token_hex(6)}", secrets.token_hex(12))
     slug = account["channel"]
@@ -220,7 +263,7 @@ async def run_case(stack: Stack, browser: Browser, api: Api, name: str) -> Row:
             )
             await asyncio.sleep(BEFORE_SECONDS)
             began = time.monotonic()
-            await FAULTS[name](Scene(stack, encoder, follower))
+            await FAULTS[name](Scene(stack, encoder, follower, store))
             over = time.monotonic()
             await eventually(lambda: _moved(follower, over), f"media after {name}", BACK_SECONDS)
             is_playing = await plays(page)
@@ -291,7 +334,24 @@ async def running_task(work: Awaitable[None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def measure(stack: Stack, names: list[str]) -> dict[str, Figure]:
+@contextmanager
+def s3_proxy(target: int) -> Iterator[S3Proxy]:
+    """What stands before the store, on a thread of its own while the block lasts: the platform starts behind it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="proxy")
+    thread.start()
+    proxy = S3Proxy(target)
+    try:
+        asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result(10)
+        yield proxy
+        asyncio.run_coroutine_threadsafe(proxy.__aexit__(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def measure(stack: Stack, names: list[str], store: S3Proxy | None = None) -> dict[str, Figure]:
     """Every case in turn; a line each as it is known."""
     figures: dict[str, Figure] = {}
     print(
@@ -301,7 +361,7 @@ async def measure(stack: Stack, names: list[str]) -> dict[str, Figure]:
     async with Api(stack.url) as api, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM_PATH, args=CHROMIUM_ARGUMENTS)
         for name in names:
-            row = await run_case(stack, browser, api, name)
+            row = await run_case(stack, browser, api, name, store)
             print(
                 f"{name:<16} {row.gap_seconds:>7} {row.lost_seconds:>7} {row.reloads:>8} {row.playlists:>6}"
                 f" {row.vods:>5} {row.steps_back:>5}  {'yes' if row.is_playing else 'NO'}",
@@ -327,8 +387,19 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--only", nargs="+", choices=FAULTS, help="these cases")
     arguments = parser.parse_args(argv)
     names = arguments.only or list(QUICK if arguments.quick else FAULTS)
-    with running_stack("--no-demo") as stack:
-        return report("outage", asyncio.run(measure(stack, names)))
+    figures: dict[str, Figure] = {}
+    if plain := [name for name in names if name not in STORE_FAULTS]:
+        with running_stack("--no-demo") as stack:
+            figures |= asyncio.run(measure(stack, plain))
+    if far := [name for name in names if name in STORE_FAULTS]:
+        with (
+            bench_folder() as folder,
+            s3_server(folder) as port,
+            s3_proxy(port) as store,
+            running_stack("--no-demo", environment=environment(store.port)) as stack,
+        ):
+            figures |= asyncio.run(measure(stack, far, store))
+    return report("outage", figures)
 
 
 if __name__ == "__main__":
