@@ -57,7 +57,7 @@ async def make_keys(database_url: str, count: int) -> list[str]:
 async def ask(ports: IngestPorts, key: str, number: int, due: float) -> tuple[int, float]:
     """Call as nginx-rtmp does; the status, and milliseconds since it was due."""
     body = (
-        "app=live&flashver=FMLE/3.0&swfurl=&tcurl=rtmp://127.0.0.1/live&pageurl=&addr=10.0.0.1"
+        "app=live&flashver=FMLE/3.0&swfurl=&tcurl=rtmp://127.0.0.1/live&pageurl=&addr=127.0.0.1"
         f"&clientid={number}&call=publish&name={key}&type=live"
     )
     reader, writer = await asyncio.open_connection("127.0.0.1", ports.http)

@@ -111,6 +111,8 @@ class Refusal(StrEnum):
     INGEST_UNREACHABLE = "ingest_unreachable"
     BLOCKED = "blocked"
     OTHER_KIND = "other_kind"
+    TOO_MANY_SESSIONS = "too_many_sessions"
+    """Its encoder comes and leaves again and again."""
 
 
 @dataclass(frozen=True, slots=True)

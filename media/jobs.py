@@ -71,6 +71,8 @@ class LiveJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For so long after its encoder left, the broadcast shows a slate: the grace.  0: it holds the last frame."""
     ladder: Wish | None = None
     """What the channel wants of its ladder."""
+    next_sequence: int = 0
+    """Segments up to it stand in the database: the numbers go on from there, whatever Redis has lost."""
 
 
 class Source(msgspec.Struct, frozen=True):

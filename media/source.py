@@ -82,6 +82,9 @@ class Health:
     """Media since the stream began or changed: rates over much less say little."""
 
 
+_OF_THE_PICTURE = {"width", "height", "framerate", "videoframerate", "videodatarate"}
+
+
 @dataclass(slots=True)
 class _Stream:
     config: bytes = b""
@@ -117,6 +120,8 @@ class SourceWatch:
 
     def __init__(self) -> None:
         self.metadata: dict[str, Value] = {}
+        self._is_metadata_new = False
+        """It came after the picture's last configuration."""
         self._video = _Stream()
         self._audio = _Stream()
         self._video_config: VideoConfig | None = None
@@ -137,7 +142,9 @@ class SourceWatch:
             FlvError: the tag itself is malformed.
         """
         if tag.kind is Kind.SCRIPT:
-            self.metadata = parse_metadata(tag.data) or self.metadata
+            found = parse_metadata(tag.data)
+            self.metadata = found or self.metadata
+            self._is_metadata_new = self._is_metadata_new or bool(found)
             return Seen(tag, self._clock_ms or 0, is_key=False, is_config=True, change=None)
         time_ms = self._unwrap(tag.time_ms)
         return self._take_video(tag, time_ms) if tag.kind is Kind.VIDEO else self._take_audio(tag, time_ms)
@@ -188,8 +195,11 @@ class SourceWatch:
             raise FlvError(str(error)) from error
         old, self._video_config = self._video_config, parsed
         self._video.config = config
+        is_described, self._is_metadata_new = self._is_metadata_new, False
         if old is None:
             return None
+        if not is_described:  # encoders that change their minds don't tell again: what was told is of another picture
+            self.metadata = {name: value for name, value in self.metadata.items() if name not in _OF_THE_PICTURE}
         return "codec_changed" if (old.width, old.height) == (parsed.width, parsed.height) else "resolution_changed"
 
     def _take_audio(self, tag: Tag, time_ms: int) -> Seen:

@@ -49,6 +49,9 @@ BEACONS_BY_ADDRESS: Final = Limit("beacon-address", 800, 15)
 """Two hundred players behind one address, a beat each 5 s, and their comings and goings."""
 REFUSED_ENCODER_BY_ADDRESS: Final = Limit("encoder-address", 20, 60)
 """Encoders with keys that open nothing; OBS tries again after two seconds, so a wrong key alone reaches it in 40 s."""
+PUBLISHES_BY_KEY: Final = Limit("encoder-key", 20, 60)
+"""Encoders that are let in with one key: each costs the workers a session.  One that leaves at once and comes back as
+OBS does, after two seconds, reaches it within the minute."""
 SPENT_MAX: Final = 10_000
 """Subjects remembered as over their limit; beyond, the one that was first is forgotten."""
 

@@ -28,7 +28,7 @@ from server.broadcasts.ingest import IngestError
 from server.broadcasts.rules import REFUSAL_WORDS
 from server.broadcasts.statistics import APPLICATION
 from server.broadcasts.store import CAPABILITY_BYTES, BroadcastRow, KeyFacts
-from server.ratelimit import REFUSED_ENCODER_BY_ADDRESS
+from server.ratelimit import LOOPBACK_FACTOR, PUBLISHES_BY_KEY, REFUSED_ENCODER_BY_ADDRESS, is_loopback
 from server.refusal import AppError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def on_publish(request: "Request[AppState]") -> Response:
         return _answer("publish", "limited", started, 403)
     try:
         async with asyncio.timeout(DECISION_SECONDS):
-            admitted, step = await _admit(control, call)
+            admitted, step = await _admit(control, call, limits)
     except _NotAdmittedError as refused:
         response = _answer("publish", "refused", started, 403)
         if refused.channel_id is not None and refused.code is not None:
@@ -95,8 +95,16 @@ async def on_publish(request: "Request[AppState]") -> Response:
         step = replace(step, effects=tuple(effect for effect in step.effects if effect != StartJob()))
     response = _answer("publish", "accepted", started, 302, {"Location": admitted.broadcast.public_id})
     # once the answer has left: Redis has no part in letting an encoder in, and what fails the reconciler mends
-    response.background = BackgroundTask(perform, control, admitted, step)
+    response.background = BackgroundTask(_follow_up, control, limits, admitted, step)
     return response
+
+
+async def _follow_up(control: Control, limits: "RateLimiter", row: BroadcastRow, step: Step) -> None:
+    session = row.broadcast.session
+    factor = LOOPBACK_FACTOR if session is not None and is_loopback(session.address) else 1
+    with suppress(AppError):  # the next one is refused
+        await limits.spend(PUBLISHES_BY_KEY, str(row.stream_key_id), factor=factor)
+    await perform(control, row, step)
 
 
 async def on_publish_done(request: "Request[AppState]") -> Response:
@@ -121,7 +129,7 @@ async def on_publish_done(request: "Request[AppState]") -> Response:
     return _answer("publish_done", "accepted" if public_id else "ignored", started, 204)
 
 
-async def _admit(control: Control, call: HookCall | None) -> tuple[BroadcastRow, Step]:
+async def _admit(control: Control, call: HookCall | None, limits: "RateLimiter") -> tuple[BroadcastRow, Step]:
     """Decide and commit; returns what is to be performed.
 
     Raises:
@@ -135,6 +143,8 @@ async def _admit(control: Control, call: HookCall | None) -> tuple[BroadcastRow,
         current = await store.open_broadcast_of_channel(connection, facts.channel_id if facts else None, lock=True)
         if facts is None or not facts.is_valid or call is None:
             raise _NotAdmittedError
+        if limits.is_spent(PUBLISHES_BY_KEY, str(key_id)):
+            raise _NotAdmittedError(facts.channel_id, Refusal.TOO_MANY_SESSIONS)
         return await _decide(control, connection, call, facts, current)
 
 
@@ -163,7 +173,7 @@ async def _decide(
         secret = secrets.token_urlsafe(CAPABILITY_BYTES) if is_private else None
         row = await store.insert_broadcast(connection, facts, step.broadcast, capability=secret, is_test=is_test)
     else:
-        row = replace(current, broadcast=step.broadcast)
+        row = replace(current, broadcast=step.broadcast, stream_key_id=facts.key_id)
         if step.broadcast != broadcast:
             await store.save(connection, row.id, step.broadcast, facts.key_id)
     rest = tuple(effect for effect in step.effects if not isinstance(effect, Drop))

@@ -12,7 +12,7 @@ import asyncio
 import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import structlog
@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from media.jobs import FIELD, JOBS_GROUP, JOBS_STREAM, WORKERS_KEY, WORKERS_MS, LiveJob, decode_job
+from media.live import Claimed
 from transcoder.figures import jobs_total, running_jobs
 from transcoder.lease import Leases
 from transcoder.placement import LOOK_SECONDS, STEP_SECONDS, Capacity, Trust, patience_seconds
@@ -37,6 +38,9 @@ MAX_DELIVERIES = 20
 """Heartbeats don't count, only claims: so many workers have died with this job, or failed at it."""
 LEASE_TRIES = 20
 """Of a lease whose last owner died: it expires within three seconds."""
+RESTORE_LOOKS = 12
+RESTORE_LOOK_SECONDS = 0.2
+"""The recorder puts a spine that Redis has lost back within about two seconds; the lease holds for three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,7 @@ class Intake:
             await asyncio.sleep(0.2)
         else:
             return Ending.SUPERSEDED
-        claimed = await self._bench.windows.claim(entry.job.public_id)
+        claimed = await self._claim(entry.job)
         if claimed is None:
             return Ending.SUPERSEDED
         _log.info("job_claimed", generation=claimed.generation)
@@ -211,6 +215,18 @@ class Intake:
             for task in (session, heartbeat):
                 task.cancel()
             await asyncio.gather(session, heartbeat, return_exceptions=True)
+
+    async def _claim(self, job: LiveJob) -> Claimed | None:
+        """The window; one that Redis has lost is put back by the recorder first, or goes on without its past."""
+        for _ in range(RESTORE_LOOKS if job.next_sequence else 0):
+            if await self._bench.windows.first(job.public_id) is not None:
+                break
+            await asyncio.sleep(RESTORE_LOOK_SECONDS)
+        claimed = await self._bench.windows.claim(job.public_id)
+        if claimed is None or claimed.live.records or claimed.live.next_sequence >= job.next_sequence:
+            return claimed
+        _log.warning("spine_lost", next_sequence=job.next_sequence)
+        return replace(claimed, live=replace(claimed.live, first_sequence=job.next_sequence, records=[]))
 
     async def _keep(self, entry: Entry, owner: str) -> None:
         """Beat until the lease is somebody else's; while Redis is away nobody can take it either."""

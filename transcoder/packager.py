@@ -144,15 +144,20 @@ class Packager:
         await self._delete_old_parts(self._tick())
         return is_public
 
-    async def close(self) -> bool:
+    async def close(self, *, is_store_away: bool = False) -> bool:
         """The run is over: what is open ends here, and a rendition that lacks it gets a gap; False while Redis is away.
+
+        With the store away nothing is written: what is open is lost, for each try would take seconds.
 
         Raises:
             FencedError: we are no longer the writer.
         """
         for name in self._timeline.open_segments():
             try:
-                await self._end(name)
+                if is_store_away:
+                    self._timeline.lose(name)
+                else:
+                    await self._end(name)
             except (OSError, WindowError) as error:
                 _log.warning("segment_lost", rendition=name, error=type(error).__name__)
                 self._timeline.lose(name)

@@ -31,6 +31,7 @@ from transcoder.packager import FencedError, Packager
 from transcoder.pool import Pool
 from transcoder.processes import cpu_seconds
 from transcoder.report import Reporter, heard_of
+from transcoder.restarts import Restarts
 from transcoder.settings import Settings
 from transcoder.tap import SILENT_SECONDS, Tap, TapSilentError, open_tap
 from transcoder.uploads import Media
@@ -39,14 +40,14 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 ARRIVAL_SECONDS = 10.0
 """How long a stream may take to appear after its job."""
+ARRIVAL_AGAIN_SECONDS = 2.0
+"""The same for a broadcast that has viewers already: then they see the slate."""
 RETURN_SECONDS = 3.0
 """How long a stream that ended may take to come back before it is gone: our tap may have ended, not the encoder."""
 SILENT_TAPS = 2
 """Taps in a row that had a stream, and nothing from it for five seconds each."""
 HEALTH_SECONDS = 2.0
 CHANGE_SHOWN_SECONDS = 60.0
-MAX_RESTARTS = 6
-RESTART_SPAN_SECONDS = 60.0
 MAX_PENDING = 1_500
 LAST_TRIES = 5
 RETURN_PATIENCE_SECONDS = 20.0
@@ -125,8 +126,7 @@ class Session:
         policy = (job.ladder or Wish()).narrow(bench.settings.ladder)
         self._ladders = Ladders(policy, bench.pool, owner)
         self._is_shedding = False
-        self._restarts: list[float] = []
-        self._not_before = 0.0
+        self._restarts = Restarts()
         self._health_at = 0.0
         self._change: tuple[float, Warned] | None = None
         self._log = _log.bind(broadcast=job.public_id, generation=claimed.generation)
@@ -167,9 +167,26 @@ class Session:
         """
         if not self._job.slate_seconds or not self._packager.renditions:
             return False
+        deadline = time.monotonic() + self._job.slate_seconds + SLATE_SLACK_SECONDS
+        returning = asyncio.create_task(self._wait_for_return(), name="return")
+        try:
+            with tempfile.NamedTemporaryFile(prefix="leams-slate-", suffix=".jpg") as file:
+                picture = await self._last_picture()
+                file.write(picture or b"")
+                file.flush()
+                while not returning.done() and time.monotonic() < deadline:
+                    await self._run_slate(file.name if picture else None, returning, deadline)
+        finally:
+            returning.cancel()
+            await asyncio.gather(returning, return_exceptions=True)
+        return not returning.cancelled()
+
+    async def _run_slate(self, picture: str | None, returning: "asyncio.Task[None]", deadline: float) -> None:
+        """One FFmpeg with the slate, until the stream returns, the time is over, or it dies: then the next follows."""
         ladder = slate_plan(self._packager.renditions)
         self._ladders.take(ladder, time.monotonic())
         anchor_ms = round(time.time() * 1000)
+        target_us = self._packager.part_target_us
 
         async def begin(inits: Mapping[str, Init]) -> None:
             await self._packager.begin(ladder, inits, anchor_ms, is_slate=True)
@@ -177,37 +194,27 @@ class Session:
         async def publish(cuts: Sequence[Cut]) -> None:
             await self._packager.publish(cuts)
 
-        with tempfile.NamedTemporaryFile(prefix="leams-slate-", suffix=".jpg") as file:
-            picture = await self._last_picture()
-            file.write(picture or b"")
-            file.flush()
-            shown = file.name if picture else None
-            target_us = self._packager.part_target_us
-            self._run = Run(
-                lambda descriptors: slate_command(self._bench.settings.ffmpeg, ladder, descriptors, target_us, shown),
-                ladder,
-                target_us,
-                Outlets(begin, publish, self._keep_thumbnail),
-            )
-            self._log.info("slate_started")
-            returning = asyncio.create_task(self._wait_for_return(), name="return")
-            over = asyncio.create_task(
-                self._run.wait(self._job.slate_seconds + SLATE_SLACK_SECONDS), name="end of the slate"
-            )
-            try:
-                await asyncio.wait({returning, over}, return_when=asyncio.FIRST_COMPLETED)
-                is_back = returning.done()
-            finally:
-                for task in (returning, over):
-                    task.cancel()
-                await asyncio.gather(returning, over, return_exceptions=True)
-        run, self._run = self._run, None
+        run = self._run = Run(
+            lambda descriptors: slate_command(self._bench.settings.ffmpeg, ladder, descriptors, target_us, picture),
+            ladder,
+            target_us,
+            Outlets(begin, publish, self._keep_thumbnail),
+        )
+        self._log.info("slate_started")
+        over = asyncio.create_task(run.wait(deadline - time.monotonic()), name="end of the slate")
+        try:
+            await asyncio.wait({returning, over}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+            await asyncio.gather(over, return_exceptions=True)
+        self._run = None
         end = await run.abort(RunEnd.ENDED)
-        self._log.info("slate_ended", end=end, is_back=is_back)
+        self._log.info("slate_ended", end=end, is_back=returning.done())
         if end is RunEnd.FENCED:
             raise FencedError
-        await self._settle_windows()
-        return is_back
+        await self._settle_windows(is_store_away=end is RunEnd.STORE)
+        if not returning.done() and time.monotonic() < deadline:
+            await asyncio.wait({returning}, timeout=random.uniform(0.5, 1.0))  # noqa: S311  # jitter; until the grace is over
 
     async def _wait_for_return(self) -> None:
         """Until frames come; a new encoder session, whose job is somebody else's, has fenced us by then."""
@@ -230,7 +237,8 @@ class Session:
 
     async def _play(self) -> None:
         """Read taps one after the other until the stream stays away."""
-        deadline = time.monotonic() + ARRIVAL_SECONDS
+        is_slate_next = bool(self._job.slate_seconds and self._packager.renditions)
+        deadline = time.monotonic() + (ARRIVAL_AGAIN_SECONDS if is_slate_next else ARRIVAL_SECONDS)
         deaf = 0
         pause = 0.03
         while (before := time.monotonic()) < deadline:
@@ -324,7 +332,7 @@ class Session:
     async def _wait_for_start(self, seen: Seen) -> None:
         if seen.is_config:
             return
-        is_waiting = time.monotonic() < self._not_before
+        is_waiting = not self._restarts.may_begin(time.monotonic())
         if seen.is_key and (is_waiting or not self._pending or self._pending[0].tag.kind is Kind.AUDIO):
             self._pending = [seen]  # sound from before the first picture is dropped
             self._pending_since_ms = round(time.time() * 1000)
@@ -401,10 +409,10 @@ class Session:
                 raise FencedError
             await self._packager.close()
 
-    async def _settle_windows(self) -> None:
+    async def _settle_windows(self, *, is_store_away: bool = False) -> None:
         """No segment follows whose write would say the last one too: say it now, for as long as a restart of Redis."""
         for _ in range(LAST_TRIES):
-            if await self._packager.close():
+            if await self._packager.close(is_store_away=is_store_away):
                 return
             await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311  # jitter
 
@@ -436,7 +444,11 @@ class Session:
         self._log.warning("run_ended", end=end)
         if end is RunEnd.FENCED:
             raise FencedError
-        await self._packager.close()
+        await self._packager.close(is_store_away=end is RunEnd.STORE)
+        if end is RunEnd.STORE:
+            restarts_total.labels(end).inc()
+            self._restarts.note_away(time.monotonic(), random.random())  # noqa: S311  # jitter
+            return
         if end is RunEnd.MISCUT:
             self._ladders.note_miscut()
             self._change = (time.monotonic(), Warned("keyframes_irregular", _IRREGULAR, "warning"))
@@ -446,12 +458,8 @@ class Session:
 
     def _count_restart(self, reason: str) -> None:
         restarts_total.labels(reason).inc()
-        now = time.monotonic()
-        self._restarts = [*(at for at in self._restarts if now - at < RESTART_SPAN_SECONDS), now]
-        if len(self._restarts) > MAX_RESTARTS:
+        if not self._restarts.note_fault(time.monotonic(), random.random()):  # noqa: S311  # jitter
             raise _FailedError("transcoder_failed", "The stream could not be transcoded; the server's log says why.")
-        backoff = min(8.0, 0.1 * 2.0 ** len(self._restarts)) if len(self._restarts) > 1 else 0.0
-        self._not_before = now + random.uniform(0.5, 1.0) * backoff  # noqa: S311  # jitter
 
     # -- reports --
 

@@ -186,7 +186,7 @@ async def enqueue(control: Control, row: BroadcastRow) -> None:
     Raises:
         RedisError: it isn't there.
     """
-    gop_seconds, ladder = await _known(control, row)
+    gop_seconds, ladder, next_sequence = await _known(control, row)
     job = LiveJob(
         public_id=row.broadcast.public_id,
         publish_count=row.broadcast.publish_count,
@@ -194,6 +194,7 @@ async def enqueue(control: Control, row: BroadcastRow) -> None:
         known_gop_seconds=gop_seconds,
         ladder=ladder,
         slate_seconds=control.grace_seconds if control.has_slate else 0.0,
+        next_sequence=next_sequence,
     )
     await control.redis.xadd(JOBS_STREAM, {FIELD: encode(job)}, maxlen=STREAM_ENTRIES_MAX, approximate=True)
 
@@ -217,23 +218,24 @@ async def call_worker(control: Control, row: BroadcastRow, patience_seconds: flo
     return is_sent
 
 
-async def _known(control: Control, row: BroadcastRow) -> tuple[float | None, Wish | None]:
-    """The key-frame distance that this broadcast or the key's last one proved, and the channel's ladder.
+async def _known(control: Control, row: BroadcastRow) -> tuple[float | None, Wish | None, int]:
+    """Key-frame distance that this broadcast or the key's last one proved, the channel's ladder, what was published.
 
     Postgres away costs a re-encoded top rung and the channel's own wishes, never a broadcast.
     """
     known = (row.source or {}).get("keyframe_seconds")
     gop_seconds = float(known) if isinstance(known, int | float) and known > 0 else None
-    wish = None
+    wish, next_sequence = None, 0
     try:
         async with asyncio.timeout(_SEEN_TIMEOUT_SECONDS), control.db.acquire() as connection:
             if gop_seconds is None:
                 gop_seconds = await store.earlier_keyframe_seconds(connection, row)
-            if (stored := await store.channel_ladder(connection, row)) is not None:
+            stored, next_sequence = await store.job_facts(connection, row)
+            if stored is not None:
                 wish = msgspec.convert(stored, Wish)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, msgspec.ValidationError) as error:
         _log.warning("job_without_wishes", broadcast=row.broadcast.public_id, error=type(error).__name__)
-    return gop_seconds, wish
+    return gop_seconds, wish, next_sequence
 
 
 async def holder_of(control: Control, public_id: str) -> Holder:

@@ -21,6 +21,7 @@ TEST_GRACE_SECONDS = 5.0
 
 REFUSAL_WORDS: Mapping[Refusal, str] = {
     Refusal.ALREADY_LIVE: "A second encoder tried to publish while the first was still delivering; it was refused.",
+    Refusal.TOO_MANY_SESSIONS: "The encoder connects and leaves again and again; it was refused for up to a minute.",
     Refusal.TOO_MANY_TAKEOVERS: "Two encoders are fighting for this channel; the newcomer was refused for a minute.",
     Refusal.INGEST_UNREACHABLE: "The ingest did not say who is publishing, so a new encoder was refused.",
     Refusal.OTHER_KIND: "An encoder asked for a test while a broadcast was open: stop the broadcast first.",

@@ -237,10 +237,15 @@ async def save_source(connection: "Connection", row_id: int, source: dict[str, A
     await connection.execute("UPDATE broadcasts SET source = $2 WHERE id = $1", row_id, source)
 
 
-async def channel_ladder(connection: "Connection", row: BroadcastRow) -> object | None:
-    """What the broadcast's channel wants of its ladder; None: the site's."""
-    wish: object | None = await connection.fetchval("SELECT ladder FROM channels WHERE id = $1", row.channel_id)
-    return wish
+async def job_facts(connection: "Connection", row: BroadcastRow) -> tuple[object | None, int]:
+    """What the broadcast's channel wants of its ladder (None: the site's), and how many segments are known here."""
+    found = await connection.fetchrow(
+        "SELECT c.ladder, coalesce(v.next_sequence, 0) AS next_sequence"
+        " FROM channels c LEFT JOIN vods v ON v.broadcast_id = $2 WHERE c.id = $1",
+        row.channel_id,
+        row.id,
+    )
+    return (None, 0) if found is None else (found["ladder"], found["next_sequence"])
 
 
 async def earlier_keyframe_seconds(connection: "Connection", row: BroadcastRow) -> float | None:

@@ -187,6 +187,14 @@ class Sweeper:
         if total > self._limits.media_max_bytes:
             _log.warning("media_store_full", bytes=total, max_bytes=self._limits.media_max_bytes)
 
+    async def _delete_parts(self, public_id: str) -> None:
+        """In the store are those of a worker without the live folder."""
+        for place in {self._origin.live, self._origin.store}:
+            parts = [item.name async for item in place.objects(f"{public_id}/") if is_part(item.name)]
+            if parts:
+                await place.delete_all(parts)
+                _deleted_total.inc(len(parts))
+
     async def _delete_media(self, connection: "Connection", now: float) -> None:
         for broadcast_id, public_id in await store.media_to_delete(connection, now, ENDED_LISTS_SECONDS):
             deleted = await self._origin.delete_broadcast(public_id)
@@ -198,8 +206,7 @@ class Sweeper:
         """A minute after the end the parts go; when the live lists do, all that is not the recording."""
         for broadcast_id, public_id, ended_at in await store.untidy(connection, now - PARTS_KEPT_SECONDS):
             if broadcast_id not in self._without_parts:
-                names = [item.name async for item in self._origin.live.objects(f"{public_id}/")]
-                await self._delete([name for name in names if is_part(name)], is_live_only=True)
+                await self._delete_parts(public_id)
                 self._without_parts.add(broadcast_id)
             if now - ended_at < ENDED_LISTS_SECONDS or await self._origin.marked(public_id):
                 continue

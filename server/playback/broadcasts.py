@@ -161,7 +161,8 @@ class Broadcasts:
         known = Broadcast(Lists(public_id), wake_channel(public_id))
         self._known[public_id] = self._channels[known.channel] = known
         if len(self._known) > BROADCASTS_MAX:
-            self._forget(next((one for one in self._known.values() if not one.waiting), known))
+            idle = (one for one in self._known.values() if not one.waiting and one.reading is None)
+            self._forget(next(idle, known))
         return known
 
     def _forget(self, known: Broadcast) -> None:
@@ -203,7 +204,8 @@ class Broadcasts:
             known.is_readable = True
             if known.lists.take(live, self._tick()):
                 self._answer(known)
-            if live is not None and not live.is_ended and self.wakes is not None:
+            is_here = self._channels.get(known.channel) is known  # who is forgotten by now would listen for ever
+            if is_here and live is not None and not live.is_ended and self.wakes is not None:
                 self.wakes.listen(known.channel)
         known.read_at = self._tick()
 

@@ -92,18 +92,15 @@ class Lists:
 
     def window(self, name: str) -> MediaWindow | None:
         """The end of a rendition's list, by which requests are judged."""
+        tail = self.live.tail(name) if self.live else None
+        if self.live is None or tail is None:
+            return None  # and nothing is kept of a name that anybody may have made up
         state = self.state(name)
         found = self._windows.get(name)
         if found is None or found[0] != state:
-            found = self._windows[name] = (state, self._make_window(name))
+            start = tail.segments[0].sequence if tail.segments else self.live.next_sequence - 1
+            found = self._windows[name] = (state, window(self.live, name, start))
         return found[1]
-
-    def _make_window(self, name: str) -> MediaWindow | None:
-        tail = self.live.tail(name) if self.live else None
-        if self.live is None or tail is None:
-            return None
-        start = tail.segments[0].sequence if tail.segments else self.live.next_sequence - 1
-        return window(self.live, name, start)
 
     def media(self, name: str, listing: Listing, *, may_skip: bool) -> Text | None:
         """A rendition's list; None while it has none."""

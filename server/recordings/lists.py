@@ -92,9 +92,12 @@ class VodLists:
 
     async def _made(self, vod: Vod) -> dict[str, bytes]:
         async with self._db.acquire() as connection:
-            records = await store.records_of(connection, vod.broadcast_id)
-        kept = playable(records, vod.recorded_through)
-        return await asyncio.to_thread(texts_of, vod.public_id, vod.master, kept)
+            rows = await store.record_texts_of(connection, vod.broadcast_id)
+
+        def made() -> dict[str, bytes]:
+            return texts_of(vod.public_id, vod.master, playable(store.decoded(rows), vod.recorded_through))
+
+        return await asyncio.to_thread(made)
 
     def _forget(self) -> None:
         total = sum(known.size_bytes for known in self._known.values())

@@ -17,6 +17,7 @@ from media.live import LiveWindows
 from media.multivariant import MultivariantPlaylist
 from media.playlist import MediaPlaylist
 from media.playlist_reader import parse_media, parse_multivariant, reassemble
+from media.spine_text import Listing
 from media.window import Live, Master
 from server.app import create_app
 from server.playback.answers import CROWDED, NO_SEGMENT, Answer
@@ -353,6 +354,31 @@ async def test_unknown_broadcasts_are_asked_for_once(redis: Redis) -> None:
     for number in range(BROADCASTS_MAX + 50):
         await broadcasts.find(f"b{number}")
     assert len(broadcasts) == BROADCASTS_MAX
+
+
+async def test_made_up_renditions_leave_nothing_behind(redis: Redis, writer: Writer) -> None:
+    """Whoever asks for thousands of names of one broadcast costs no memory."""
+    await writer.show(live_of(20, 2))
+    broadcasts = Broadcasts(LiveWindows(redis))
+    lists = (await broadcasts.find("b1")).lists
+    assert lists.window("v1") is not None
+    for number in range(1000):
+        assert lists.window(f"v{number + 1000}") is None
+        assert lists.media(f"v{number + 1000}", Listing(), may_skip=False) is None
+    assert len(lists._windows) == 1
+    assert not lists._made
+
+
+async def test_who_is_read_is_not_forgotten_for_another(redis: Redis, writer: Writer) -> None:
+    """Two thousand unknown ones come while a broadcast is read: it is still known afterwards, and listened to."""
+    await writer.show(live_of(20, 2))
+    broadcasts = Broadcasts(LiveWindows(redis))
+    asked = asyncio.create_task(broadcasts.find("b1"))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(broadcasts.find(f"u{number}")) for number in range(BROADCASTS_MAX + 10)]
+    known = await asked
+    assert await broadcasts.find("b1") is known
+    await asyncio.gather(*others)
 
 
 async def test_parked_requests_are_bounded(redis: Redis, writer: Writer) -> None:

@@ -22,7 +22,7 @@ from server.broadcasts.control import call_worker, open_control
 from server.broadcasts.hook_call import parse_hook_call
 from server.broadcasts.reconciler import Reconciler
 from server.db.pool import Pool
-from server.ratelimit import REFUSED_ENCODER_BY_ADDRESS
+from server.ratelimit import PUBLISHES_BY_KEY, REFUSED_ENCODER_BY_ADDRESS, RateLimiter
 from server.rtmp_hooks import _admit, _NotAdmittedError
 from server.settings import Settings
 from tests.services.ingest import (
@@ -193,7 +193,7 @@ async def test_every_refusal_takes_the_same_statements(
                 said.clear()
                 body = f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={name}"
                 with pytest.raises(_NotAdmittedError):
-                    await _admit(control, parse_hook_call(body.encode()))
+                    await _admit(control, parse_hook_call(body.encode()), RateLimiter(redis))
                 statements[name] = list(said)
     unknown, *others = statements.values()
     assert len(unknown) >= 3
@@ -243,6 +243,22 @@ async def test_the_hook_asked_twice_answers_the_same(ingest: IngestPorts, db: Po
     assert len(await jobs(redis)) == 1
 
 
+async def test_an_encoder_that_comes_and_leaves_all_the_time_is_refused(
+    ingest: IngestPorts, db: Pool, redis: Redis
+) -> None:
+    """A good key opens so many sessions a minute; then it waits, and the dashboard says why.  Other keys don't."""
+    channel_id, key = await make_channel(db, "Maria")
+    _, other = await make_channel(db, "Ann")
+    statuses: list[int] = []
+    while 403 not in statuses and len(statuses) < 2 * PUBLISHES_BY_KEY.most + 3:  # the minute may end meanwhile
+        statuses.append((await ask(ingest, key, client_id=len(statuses) + 1)).status_code)
+        await db.execute("UPDATE broadcasts SET state = 'interrupted', ingest_client_id = NULL, ingest_address = NULL")
+    assert set(statuses[: PUBLISHES_BY_KEY.most]) == {302}
+    assert statuses[-1] == 403
+    assert (await ask(ingest, other)).status_code == 302
+    assert b"too_many_sessions" in await until_refused(redis, channel_id)
+
+
 async def test_publishing_goes_on_without_redis(
     settings: Settings, db: Pool, service_folder: Path, tmp_path: Path
 ) -> None:
@@ -274,7 +290,7 @@ async def test_the_hook_waits_for_the_tap(settings: Settings, db: Pool, redis: R
     _, key = await make_channel(db, "Maria")
     call = parse_hook_call(f"app=live&addr=10.0.0.1&clientid=1&call=publish&name={key}".encode())
     async with open_control(settings, db, redis, shards) as control, asyncio.timeout(10):
-        row, _ = await _admit(control, call)
+        row, _ = await _admit(control, call, RateLimiter(redis))
         assert await call_worker(control, row, 60), "nobody is waited for"
         await redis.set(WORKERS_KEY, b"1")
         calling = asyncio.create_task(call_worker(control, row, 60))
@@ -301,7 +317,7 @@ async def test_a_job_that_could_not_be_sent_is_left_to_others(
     away = Redis.from_url(without_redis(settings).redis_url, protocol=3)
     lost = dataclasses.replace(settings, ingest_http_url="http://127.0.0.1:1")
     async with away, open_control(lost, db, away, shards) as control:
-        row, _ = await _admit(control, call)
+        row, _ = await _admit(control, call, RateLimiter(redis))
         assert not await call_worker(control, row, 5)
     async with db.acquire() as connection:
         await connection.execute("UPDATE broadcasts SET published_at = published_at - interval '2 seconds'")

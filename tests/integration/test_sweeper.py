@@ -12,7 +12,7 @@ from media.live import LiveWindows
 from media.objects import S3Access, is_part
 from media.origin import MARKS, Origin, open_origin
 from media.store import MediaStore
-from media.window import Record, segment_name
+from media.window import Record, part_name, segment_name
 from server.broadcasts.sweeper import LOOK_SECONDS, STRANGER_SECONDS, STRANGERS_MAX, Limits, Sweeper
 from server.db.pool import Pool
 from server.recordings.recorder import Recorder, Terms
@@ -270,6 +270,29 @@ async def far_yard(
             Yard(db, LiveWindows(redis), open_origin(URL, access(port), folder), folder, channel_id),
             MediaStore(URL, access(port)),
         )
+
+
+async def test_a_broadcast_of_a_worker_elsewhere_ends_whole(far_yard: tuple[Yard, MediaStore]) -> None:
+    """Its open segment's parts are in the store alone: the recording has them all the same, and then they go."""
+    yard, store = far_yard
+    await yard.broadcast()
+    far = Worker(ID, Origin(store, store, is_one=True), yard.windows)
+    await far.claim()
+    records = await far.write(2)
+    await far.write_parts(3)
+    await yard.record(BEGAN + 10)
+    await yard.end(BEGAN + 12)
+    rows = await yard.db.fetch("SELECT sequence FROM broadcast_segments ORDER BY sequence")
+    assert [row["sequence"] for row in rows] == [0, 1, 2]
+    last = await store.get(f"{ID}/v1/{segment_name(far.generation, 2)}")
+    parts = [await store.get(f"{ID}/v1/{part_name(far.generation, number)}") for number in (8, 9, 10)]
+    assert last == b"".join(part or b"" for part in parts) != b""
+    owed = await yard.origin.marked(ID)
+    assert not any(name.endswith(".m4s") for name in owed), "nothing that no worker here has"
+    await yard.sweep(BEGAN + 12 + PARTS_KEPT_SECONDS)
+    left = {item.name async for item in store.objects(f"{ID}/")}
+    assert names(records) <= left
+    assert not any(map(is_part, left))
 
 
 async def test_the_live_folder_keeps_what_the_store_has_not_got(far_yard: tuple[Yard, MediaStore]) -> None:

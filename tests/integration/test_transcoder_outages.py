@@ -1,5 +1,6 @@
 """What viewers have while an encoder, a worker or Redis' memory is away, and what an early tap saves."""
 
+import signal
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,7 +12,15 @@ from media import jobs
 from media.window import Live, Record, part_name
 from tests.services.bare_ingest import bare_ingest
 from tests.services.encoder import encoder_command, publishing
-from tests.services.transcoders import Transcoding, children_named, discontinuities, has_segments, listed, whole
+from tests.services.transcoders import (
+    Transcoding,
+    children_named,
+    discontinuities,
+    has_segments,
+    listed,
+    signal_all,
+    whole,
+)
 from tests.services.waiting import eventually
 
 
@@ -130,6 +139,57 @@ async def test_a_slate_bridges_an_outage(transcoding: Transcoding) -> None:
         False,
     ]
     assert_one_break_a_source(live)
+
+
+async def test_a_slate_outlives_its_ffmpeg(transcoding: Transcoding) -> None:
+    """Kill -9 of the slate's own: another one goes on, as long as nobody is back."""
+    await transcoding.enqueue(slate_seconds=60.0)
+    with transcoding.worker("one") as worker:
+        with publishing(encoder_command(transcoding.address)):
+            await transcoding.live_when(has_segments(2), "two segments")
+        before = await transcoding.live_when(lambda live: len(slates(live)) >= 2, "a slate")
+        signal_all(children_named(worker.pid, "ffmpeg"), signal.SIGKILL)
+        live = await transcoding.live_when(has_segments(before.next_sequence + 3), "the next one's", 10)
+    assert len(slates(live)) >= 4
+    assert_one_break_a_source(live)
+
+
+async def test_a_worker_that_dies_while_the_encoder_is_away_is_replaced(transcoding: Transcoding) -> None:
+    """Whoever takes over shows the slate again before a player gives up; the encoder then finds the same lists."""
+    await transcoding.enqueue(slate_seconds=60.0)
+    with transcoding.worker("one") as first:
+        with publishing(encoder_command(transcoding.address)):
+            await transcoding.live_when(has_segments(2), "two segments")
+        before = await transcoding.live_when(lambda live: len(slates(live)) >= 2, "a slate")
+        with transcoding.worker("two"):
+            first.kill()
+            away = await transcoding.live_when(has_segments(before.next_sequence + 2), "the other's slate", 12)
+            assert away.records[-1].is_slate
+            assert away.generation > before.generation
+            with publishing(encoder_command(transcoding.address)):
+                live = await transcoding.live_when(
+                    lambda live: has_segments(away.next_sequence + 2)(live) and not live.records[-1].is_slate,
+                    "the encoder's segments",
+                )
+    assert_one_break_a_source(live)
+
+
+async def test_a_broadcast_that_redis_forgot_while_nobody_wrote_goes_on_with_its_numbers(
+    transcoding: Transcoding,
+) -> None:
+    """Its next session's job says how far it had come."""
+    await transcoding.enqueue()
+    with transcoding.worker("one"):
+        with publishing(encoder_command(transcoding.address)):
+            before = await transcoding.live_when(has_segments(2), "two segments")
+        await transcoding.report(jobs.Gone)
+        await transcoding.redis.flushall()
+        await transcoding.worker_ready()
+        await transcoding.enqueue(2, next_sequence=before.next_sequence)
+        with publishing(encoder_command(transcoding.address)):
+            live = await transcoding.live_when(has_segments(before.next_sequence + 2), "segments of the next session")
+    assert live.first_sequence >= before.next_sequence
+    assert [one.sequence for one in live.records] == list(range(live.first_sequence, live.next_sequence))
 
 
 async def test_without_a_slate_the_lists_hold(transcoding: Transcoding) -> None:

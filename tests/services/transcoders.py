@@ -83,10 +83,13 @@ class Transcoding:
         known_gop_seconds: float | None = None,
         slate_seconds: float = 0.0,
         ladder: Wish | None = None,
+        next_sequence: int = 0,
     ) -> None:
         """What the hook does."""
         now_ms = round(time.time() * 1000)
-        job = jobs.LiveJob(self.public_id, publish_count, now_ms, known_gop_seconds, slate_seconds, ladder)
+        job = jobs.LiveJob(
+            self.public_id, publish_count, now_ms, known_gop_seconds, slate_seconds, ladder, next_sequence
+        )
         await self.redis.xadd(jobs.JOBS_STREAM, {jobs.FIELD: jobs.encode(job)})
 
     async def read_reports(self) -> None:

@@ -135,6 +135,26 @@ def test_another_profile_or_codec_is_a_change() -> None:
     assert changes == ["codec_changed"]
 
 
+def test_what_was_told_of_an_earlier_picture_is_forgotten() -> None:
+    """A new header without new metadata: its own rate counts; with new metadata, that does."""
+    told = metadata(videocodecid=7.0, framerate=15.0, videodatarate=900.0, audiocodecid=10.0)
+    watch, _ = fed(told, config(), sound_config(), video(0, key=True), sound(0))
+    source = watch.source()
+    assert source is not None
+    assert (source.fps, source.video_kbps) == (15.0, 900.0)
+    watch, _ = fed(
+        told, config(), sound_config(), video(0, key=True), config(OTHER_SIZE), video(40, key=True), sound(40)
+    )
+    source = watch.source()
+    assert source is not None
+    assert (source.fps, source.video_kbps) == (30.0, 0.0)
+    again = metadata(framerate=50.0, audiocodecid=10.0)
+    watch, _ = fed(told, config(), sound_config(), again, config(OTHER_SIZE), video(40, key=True), sound(40))
+    source = watch.source()
+    assert source is not None
+    assert source.fps == 50.0
+
+
 def test_other_packets_change_nothing() -> None:
     """An end of sequence, and another codec's header, which only `unsupported` is about."""
     watch, changes = fed(Tag(Kind.VIDEO, 0, b"\x17\x02\0\0\0"), Tag(Kind.VIDEO, 0, b"\x90hvc1"))

@@ -124,6 +124,7 @@ export const dashboard = {
   refused_blocked: 'the broadcast was stopped a moment ago. Start again in a minute.',
   refused_ingest_unreachable: 'the server could not tell who is publishing. Start again in a moment.',
   refused_other_kind: 'a test was asked for while a broadcast was open. Stop the broadcast first.',
+  refused_too_many_sessions: 'it connects and leaves again and again. Check the line and the encoder; try again in a minute.',
   refused_too_many_takeovers: 'two encoders are fighting for your channel. Stop one of them; try again in a minute.',
   refused_unsupported_codec: 'the picture is not in H.264, the only codec that every browser plays. In OBS: Settings → Output → Encoder, choose H.264 (x264).',
   renditions: 'Qualities for viewers',
