@@ -38,6 +38,7 @@ SECONDS = 60
 QUICK_SECONDS = 20
 SETTLE_SECONDS = 6.0
 """Until a run has worked up its first burst."""
+ROUNDS = 3
 CORES = 1.7
 SOURCE = Source(
     "h264", 1280, 720, 30.0, is_copyable=True, audio_codec="aac", rate_hz=48_000, channels=2, video_kbps=0.0
@@ -152,18 +153,18 @@ def measure(seconds: float, rounds: int) -> dict[str, Figure]:
         make_source(source, round(seconds))
         folder.chmod(0o755)
         with running_stack("--no-demo", environment=environment) as stack:
-            for _ in range(rounds):
+            for _ in range(rounds):  # in turn: the machine's own pace changes over minutes
                 idle = platform_cores(stack, max(10.0, seconds / 3))
                 cores, heights = asyncio.run(broadcast_cores(stack, source, seconds))
                 assert heights == [rung.height for rung in ladder.video], heights
                 shares = {process: taken - idle.get(process, 0.0) for process, taken in cores.items()}
                 ours.append(sum(shares.values()))
+                one.append(bare_cores([bare_command(ladder, ladder.video, source, folder)], seconds))
+                separate.append(
+                    bare_cores([bare_command(ladder, [rung], source, folder) for rung in ladder.video], seconds)
+                )
                 print({process: round(share, 3) for process, share in shares.items()}, flush=True)
-        for _ in range(rounds):
-            one.append(bare_cores([bare_command(ladder, ladder.video, source, folder)], seconds))
-            separate.append(
-                bare_cores([bare_command(ladder, [rung], source, folder) for rung in ladder.video], seconds)
-            )
+                print(f"ours {ours[-1]:.3f}, bare {one[-1]:.3f}, separate {separate[-1]:.3f}", flush=True)
     return {
         "platform_to_bare": Figure(round(median_ratio(ours, one), 3), "ratio", GOAL_BARE),
         "separate_to_platform": Figure(round(median_ratio(separate, ours), 3), "ratio", GOAL_SEPARATE, better="higher"),
@@ -180,7 +181,7 @@ def main(argv: list[str]) -> int:
     """Run the bench; its last line is the JSON."""
     parser = argparse.ArgumentParser(prog="./run bench ladder_cost")
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help=f"one round of {QUICK_SECONDS} s")
     arguments = parser.parse_args(argv)
     seconds, rounds = (QUICK_SECONDS, 1) if arguments.quick else (arguments.seconds, arguments.rounds)

@@ -169,15 +169,15 @@ class _Draft:
         """The source's own size, copied or as far as the table goes."""
         source = self.source
         if is_copied:
-            kbps = round(source.video_kbps) or _kbps(self.policy, source.height, source.fps)
+            kbps = round(source.video_kbps) or _kbps(self.policy, _lines(source), source.fps)
             return Rung("", source.width, source.height, source.fps, kbps, is_copied=True, preset="", cores=0.0)
-        return self._rung(min(self.policy.rungs[0].height, source.height), _capped(source.fps))
+        return self._rung(min(self.policy.rungs[0].height, _lines(source)), _capped(source.fps))
 
     def lower(self, top: Rung) -> list[Rung]:
         """Every step well below the one before; frame rates halve where they are 50 or more."""
         rungs: list[Rung] = []
-        last = top.height
-        most_kbps = self.source.video_kbps or float(_kbps(self.policy, self.source.height, self.source.fps))
+        last = _lines(top)
+        most_kbps = self.source.video_kbps or float(_kbps(self.policy, _lines(self.source), self.source.fps))
         for step in self.policy.rungs:
             if step.height <= last * CLOSEST_HEIGHTS and most_kbps * CLOSEST_RATES >= LEAST_KBPS:
                 rung = self._rung(step.height, _halved(self.source.fps))
@@ -229,17 +229,19 @@ class _Draft:
             return lower[:1] or list(candidates[:1] if candidates[0].is_copied else candidates[-1:])
         return chosen
 
-    def _rung(self, height: int, fps: float) -> Rung:
+    def _rung(self, lines: int, fps: float) -> Rung:
         source, policy = self.source, self.policy
-        even_height = max(2, height // 2 * 2)
-        width = max(2, round(source.width * even_height / source.height / 2) * 2)
-        kbps = _kbps(policy, even_height, fps)
+        even = max(2, lines // 2 * 2)
+        longer = max(source.width, source.height)
+        other = max(2, min(longer // 2 * 2, round(longer * even / _lines(source) / 2) * 2))
+        width, height = (even, other) if source.width < source.height else (other, even)
+        kbps = _kbps(policy, even, fps)
         if source.video_kbps:
             kbps = max(LEAST_KBPS, min(kbps, round(source.video_kbps)))
-        return self._made(width, even_height, fps, kbps, FALLBACK)
+        return self._made(width, height, fps, kbps, FALLBACK)
 
     def _made(self, width: int, height: int, fps: float, kbps: int, encoder: str) -> Rung:
-        is_low = height < self.policy.fast_below_height
+        is_low = min(width, height) < self.policy.fast_below_height
         encoded = Encoded(Frames(width, height, fps), encoder, is_low)
         cores = encoded_cores(self.means.costs, encoded, _frames(self.source))
         preset = self.policy.preset_low if is_low else self.policy.preset_high
@@ -254,6 +256,11 @@ class _Draft:
             if name == FALLBACK or used < self.means.sessions.get(name, 0):
                 return name
         return None
+
+
+def _lines(picture: Source | Rung) -> int:
+    """By which a picture is called 720p: its shorter side, for one that is held upright too."""
+    return min(picture.width, picture.height)
 
 
 def _frames(source: Source) -> Frames:

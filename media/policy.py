@@ -101,9 +101,9 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             policy,
             rungs=steps,
             max_rungs=min(policy.max_rungs, self.max_rungs or policy.max_rungs),
-            crf=policy.crf if self.crf is None else self.crf,
+            crf=max((crf for crf in (policy.crf, self.crf) if crf is not None), default=None),
             audio_kbps=min(policy.audio_kbps, self.audio_kbps or policy.audio_kbps),
-            sound_only=policy.sound_only if self.sound_only is None else self.sound_only,
+            sound_only=policy.sound_only or bool(self.sound_only),
             copy=policy.copy and self.copy is not False,
         )
 

@@ -145,7 +145,8 @@ async def _version(ffmpeg: str) -> bytes:
 def _name(version: bytes, policy: Policy, encoders: Sequence[str]) -> str:
     """Of the file with these figures: everything that they depend on."""
     processors = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    facts = (version, processors, policy.preset_high, policy.preset_low, *sorted(_measured_encoders(policy, encoders)))
+    asked = policy.preset_high, policy.preset_low, policy.crf
+    facts = (version, processors, *asked, *sorted(_measured_encoders(policy, encoders)))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16] + ".json"
 
 

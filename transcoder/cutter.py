@@ -7,7 +7,6 @@ where there is no picture).  The others are held back until the reference has pa
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from media.fmp4 import Init, Sample, write_fragment
 from media.ladder import SEGMENT_SECONDS
@@ -17,8 +16,17 @@ MAX_HELD_SECONDS = 12.0
 MAX_SEGMENT_SECONDS = 2.5
 """Above this a segment would round to more than the playlists' fixed TARGETDURATION."""
 
-TWO_FRAMES = Fraction(1, 20)
-"""Seconds, at the lowest rate that is halved: 50 a second, and some."""
+FLICKS = 705_600_000
+"""Of a second: every time here is counted in them.  Ticks of 90,000, 48,000, 44,100 and whole milliseconds are whole
+numbers of flicks, others are off by less than 2 ns (github.com/facebookarchive/Flicks).  Fractions in their place took
+a quarter of the worker's time."""
+_SEGMENT = round(SEGMENT_SECONDS * FLICKS)
+_MOST_SEGMENT = round(MAX_SEGMENT_SECONDS * FLICKS)
+_MOST_HELD = round(MAX_HELD_SECONDS * FLICKS)
+_TWO_FRAMES = FLICKS // 20
+"""At the lowest rate that is halved: 50 a second, and some."""
+_ROUNDED = FLICKS // 1_000_000
+"""What rounding may add up to, and more: a microsecond."""
 
 
 class CutError(Exception):
@@ -69,18 +77,18 @@ class _Boundaries:
     """Where segments begin, by number; those that all renditions have passed are forgotten, for a run may last days."""
 
     def __init__(self) -> None:
-        self.first: Fraction | None = None
-        self.last = Fraction(0)
-        self._kept: deque[Fraction] = deque()
+        self.first: int | None = None
+        self.last = 0
+        self._kept: deque[int] = deque()
         self._forgotten = 0
 
     def __len__(self) -> int:
         return self._forgotten + len(self._kept)
 
-    def __getitem__(self, number: int) -> Fraction:
+    def __getitem__(self, number: int) -> int:
         return self._kept[number - self._forgotten]
 
-    def add(self, at: Fraction) -> None:
+    def add(self, at: int) -> None:
         self.first = at if self.first is None else self.first
         self.last = at
         self._kept.append(at)
@@ -99,7 +107,7 @@ class Cutter:
         self._reference = renditions[0]
         self._part_target_us = part_target_us
         self._boundaries = _Boundaries()
-        self._horizon = Fraction(-1)
+        self._horizon = -1
         self._cuts: list[Cut] = []
 
     def inits(self) -> dict[str, Init] | None:
@@ -133,7 +141,7 @@ class Cutter:
 
     def finish(self) -> list[Cut]:
         """The run is over: what is left, and the last segments as far as they go."""
-        self._horizon = Fraction(2**63)
+        self._horizon = 2**63 * FLICKS
         for name, track in self._tracks.items():
             self._consume(name, track)
             if track.segment >= 0 and (track.open or track.has_parts):
@@ -153,14 +161,15 @@ class Cutter:
         for sample in samples:
             at = _shown(sample, init)
             # the next boundary can't be before this frame's end: what the others show before that may go
-            self._horizon = max(self._horizon, at + Fraction(sample.duration, init.timescale))
-            slack = Fraction(sample.duration, init.timescale) / 2
+            duration = _flicks(sample.duration, init)
+            self._horizon = max(self._horizon, at + duration)
+            slack = duration // 2
             if sample.is_sync and self._is_due(init, at, slack):
                 known.add(at)
-            elif known.first is not None and at - known.last >= Fraction(MAX_SEGMENT_SECONDS) - 2 * slack:
+            elif known.first is not None and at - known.last >= _MOST_SEGMENT - 2 * slack - _ROUNDED:
                 raise CutError("key frames of the reference are too far apart")
 
-    def _is_due(self, init: Init, at: Fraction, slack: Fraction) -> bool:
+    def _is_due(self, init: Init, at: int, slack: int) -> bool:
         """Pictures: two seconds after the last, or a little less.  Sound alone keeps to multiples of two seconds.
 
         A forced key frame is the first frame at or after its time, so at 23.976 a second every twentieth comes 1.96 s
@@ -170,26 +179,26 @@ class Cutter:
         if first is None:
             return True
         if init.kind == "video":
-            return at - last >= Fraction(SEGMENT_SECONDS) - max(3 * slack, TWO_FRAMES)
-        return at - first >= len(self._boundaries) * Fraction(SEGMENT_SECONDS) - slack
+            return at - last >= _SEGMENT - max(3 * slack, _TWO_FRAMES) - _ROUNDED
+        return at - first >= len(self._boundaries) * _SEGMENT - slack - _ROUNDED
 
     def _consume(self, name: str, track: _Track) -> None:
         """Move held samples that the reference has passed into parts; the first behind a boundary ends a segment."""
         while track.held and track.init is not None:
             sample = track.held[0]
             at = _shown(sample, track.init)
-            slack = Fraction(sample.duration, track.init.timescale) / 2
+            slack = _flicks(sample.duration, track.init) // 2
             self._open_following(name, track, sample, at, slack)
             if name != self._reference and at + slack >= self._horizon:
-                spread = Fraction(track.held[-1].time - sample.time, track.init.timescale)
-                if spread > MAX_HELD_SECONDS:
+                spread = _flicks(track.held[-1].time - sample.time, track.init)
+                if spread > _MOST_HELD:
                     raise CutError(f"{name} is ahead of {self._reference}")
                 return
             track.held.popleft()
             if track.segment >= 0:
                 self._join(name, track, sample)
 
-    def _open_following(self, name: str, track: _Track, sample: Sample, at: Fraction, slack: Fraction) -> None:
+    def _open_following(self, name: str, track: _Track, sample: Sample, at: int, slack: int) -> None:
         """A sample behind one boundary opens its segment; behind two, a whole segment would be missing."""
         while track.segment + 1 < len(self._boundaries) and at + slack >= self._boundaries[track.segment + 1]:
             if not sample.is_sync:
@@ -229,7 +238,7 @@ class Cutter:
                 duration_ticks=sum(sample.duration for sample in samples),
                 timescale=track.init.timescale,
                 is_independent=samples[0].is_sync,
-                start_seconds=float(_shown(samples[0], track.init)),
+                start_seconds=_shown(samples[0], track.init) / FLICKS,
                 key_bytes=key_bytes if is_first and track.init.kind == "video" else 0,
             )
         )
@@ -243,5 +252,9 @@ class Cutter:
         self._cuts.append(SegmentEnd(name))
 
 
-def _shown(sample: Sample, init: Init) -> Fraction:
-    return Fraction(sample.time + sample.composition, init.timescale)
+def _flicks(ticks: int, init: Init) -> int:
+    return ticks * FLICKS // init.timescale
+
+
+def _shown(sample: Sample, init: Init) -> int:
+    return (sample.time + sample.composition) * FLICKS // init.timescale

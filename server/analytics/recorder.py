@@ -75,7 +75,7 @@ async def sample_viewers(connection: "Connection", shards: "Shards", now: float)
     channels = {
         row.channel_id: row.broadcast.public_id
         for row in await open_broadcasts(connection)
-        if row.broadcast.live_at is not None
+        if row.broadcast.live_at is not None and row.is_public  # of others nobody tells, and the room can't see them
     }
     if channels:
         counts = await room_counts(shards, channels)

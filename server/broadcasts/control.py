@@ -23,6 +23,7 @@ from media.live import LiveWindows
 from media.policy import Wish
 from server.broadcasts import store
 from server.broadcasts.announce import announce
+from server.broadcasts.history import channel_health_key
 from server.broadcasts.ingest import Ingest, IngestError, open_ingest
 from server.broadcasts.rules import Seen, silence
 from server.broadcasts.store import BroadcastRow
@@ -167,6 +168,7 @@ async def perform(control: Control, row: BroadcastRow, step: Step) -> None:
                     await control.ingest.drop(broadcast.public_id, session)
                 case EndWindow():
                     await control.windows.end(broadcast.public_id)
+                    await control.redis.delete(channel_health_key(row.channel_id))  # the next one begins without it
                 case Announce():
                     await announce(control.shards, row, control.grace_seconds)
                 case _:

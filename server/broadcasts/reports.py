@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import asyncpg
 import msgspec
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 from redis.exceptions import ResponseError
 
 from media.broadcast import Broadcast, Step, end, first_segment
@@ -50,7 +50,6 @@ _first_segment_seconds = Histogram(
     "From an encoder's admission to its first segment.",
     buckets=(1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60),
 )
-_slowest = Gauge("leams_ffmpeg_slowest_speed", "FFmpeg's speed as last reported; below 1 it falls behind.")
 
 
 async def read_reports(state: JobState) -> None:
@@ -86,7 +85,6 @@ async def apply(control: Control, report: LiveReport) -> None:
             _first_segment_seconds.observe(report.seconds)
             await change(control, report.public_id, _if_current(report, first_segment))
         case Health():
-            _slowest.set(report.speed)
             row = await _remember_source(control, report.public_id, report.publish_count, report.source)
             if row is not None:
                 told = msgspec.json.encode(report)

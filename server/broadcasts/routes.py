@@ -44,6 +44,7 @@ class Figures(msgspec.Struct, frozen=True):
     health: Health | None = None
     refused: Refused | None = None
     viewers: int = 0
+    """Of a private broadcast or a test 0: their players aren't counted, and the room's people don't see them."""
 
 
 class Dashboard(msgspec.Struct, frozen=True):
@@ -159,7 +160,8 @@ async def _figures(control: Control, channel_id: int, row: "BroadcastRow | None"
         _log.warning("dashboard_without_redis", error=type(error).__name__)
         return Figures()
     known = None if health is None else msgspec.json.decode(health, type=Health)
-    return Figures(known, refused, counts[channel_id].viewers)
+    is_counted = row is None or row.is_public
+    return Figures(known, refused, counts[channel_id].viewers if is_counted else 0)
 
 
 _BROADCAST = "/api/v1/channels/{slug}/broadcast"

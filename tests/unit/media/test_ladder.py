@@ -40,6 +40,17 @@ def test_a_720p_source_on_two_cores() -> None:
     assert 0.9 < found.cores < 1.1
 
 
+def test_an_upright_picture_is_planned_by_its_shorter_side() -> None:
+    """A phone's 1080x1920 is a 1080p source: the same rungs as of 1920x1080, turned."""
+    wide = replace(HD, width=1920, height=1080, video_kbps=6000.0)
+    upright = replace(wide, width=1080, height=1920)
+    turned = [(height, width, fps) for width, height, fps in shape(plan(wide, POLICY, Means(99.0)))]
+    found = plan(upright, POLICY, Means(99.0))
+    assert shape(found) == turned
+    assert [rung.kbps for rung in found.video] == [rung.kbps for rung in plan(wide, POLICY, Means(99.0)).video]
+    assert [rung.preset for rung in found.video] == [rung.preset for rung in plan(wide, POLICY, Means(99.0)).video]
+
+
 @pytest.mark.parametrize(
     ("gop_seconds", "is_copied"),
     [(None, False), (2.0, True), (1.0, True), (2.04, True), (0.5, True), (1.5, False), (4.0, False), (0.0, False)],
@@ -259,6 +270,7 @@ def test_rules_hold_for_every_source(
             continue
         assert rung.height % 2 == rung.width % 2 == 0
         assert rung.height <= source.height
+        assert rung.width <= source.width
         assert rung.fps <= max(source.fps, 1)
         assert rung.fps <= 60.5
         assert rung.kbps >= LEAST_KBPS

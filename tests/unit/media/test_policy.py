@@ -70,6 +70,9 @@ def test_a_wish_narrows_the_sites_policy() -> None:
     assert narrowed.sound_only
     assert not narrowed.copy
     assert not Wish(copy=True).narrow(Policy(copy=False)).copy
+    assert Wish(sound_only=False).narrow(Policy(sound_only=True)).sound_only
+    assert Wish(crf=18).narrow(Policy(crf=23)).crf == 23
+    assert Wish(crf=28).narrow(Policy(crf=23)).crf == 28
 
 
 def test_a_wish_is_refused_like_a_policy() -> None:

@@ -3,12 +3,14 @@
 export interface Rung {
   /** Its place in hls.js' list. */
   index: number;
+  /** Its lines: the shorter side. */
   height: number | null;
   fps: number | null;
   kbps: number;
 }
 
 export interface LevelLike {
+  width?: number;
   height: number;
   frameRate: number;
   bitrate: number;
@@ -17,13 +19,18 @@ export interface LevelLike {
 /** From the tallest down; a rung without a picture is the sound alone, last. */
 export function rungsOf(levels: readonly LevelLike[]): Rung[] {
   return levels
-    .map(({ height, frameRate, bitrate }, index) => ({
+    .map(({ width, height, frameRate, bitrate }, index) => ({
       index,
-      height: height > 0 ? height : null,
+      height: height > 0 ? linesOf(width, height) : null,
       fps: frameRate > 0 ? Math.round(frameRate) : null,
       kbps: Math.round(bitrate / 1000),
     }))
     .sort((one, other) => (other.height ?? 0) - (one.height ?? 0) || other.kbps - one.kbps);
+}
+
+/** What a picture is called by: its shorter side, for one that is held upright too. */
+function linesOf(width: number | undefined, height: number): number {
+  return width !== undefined && width > 0 ? Math.min(width, height) : height;
 }
 
 /** `1080p60`, `720p`; null for sound alone. */

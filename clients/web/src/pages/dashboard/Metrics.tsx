@@ -39,9 +39,10 @@ export function Metrics({ health, figures }: { health: BroadcastHealth; figures:
 }
 
 /** `720p60`, `360p`: as the player's quality menu says it; null for the one without a picture. */
-function nameOf({ height, fps }: BroadcastRendition): string | null {
-  if (!height) return null;
-  return fps && fps > 35 ? `${height}p${Math.round(fps)}` : `${height}p`;
+function nameOf({ width, height, fps }: BroadcastRendition): string | null {
+  if (!width || !height) return null;
+  const lines = Math.min(width, height); // held upright, a picture is called by its shorter side too
+  return fps && fps > 35 ? `${lines}p${Math.round(fps)}` : `${lines}p`;
 }
 
 const WORDS = { green: 'dashboard.healthGreen', amber: 'dashboard.healthAmber', red: 'dashboard.healthRed' } as const;
