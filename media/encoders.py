@@ -45,6 +45,13 @@ ENCODERS: Final[dict[str, Encoder]] = {
 }
 """A codec's encoders in the order of preference: what costs no processor first."""
 
+
+def share_sessions(one: str, other: str) -> bool:
+    """Does a session of one encoder leave the other with one less?  Drivers count by device, whatever the codec."""
+    device = ENCODERS[one].device
+    return one == other or (device != "cpu" and device == ENCODERS[other].device)
+
+
 BITS_SHARE: Final[dict[Codec, float]] = {"h264": 1.0, "hevc": 0.7, "av1": 0.6}
 """Bits for the same picture, with the fast presets of live encoding: they gain less than the codecs could."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from media.costs import Costs, Encoded, Frames, encoded_cores, ladder_cores
-from media.encoders import BITS_SHARE, ENCODERS, FALLBACK
+from media.encoders import BITS_SHARE, ENCODERS, FALLBACK, share_sessions
 from media.policy import LEAST_KBPS, Codec, Policy
 from media.source import Source
 
@@ -252,7 +252,7 @@ class _Draft:
         for name, encoder in ENCODERS.items():
             if encoder.codec != codec or (encoder.device != "cpu" and not self.policy.hardware):
                 continue
-            used = sum(rung.encoder == name and not rung.is_copied for rung in beside)
+            used = sum(not rung.is_copied and share_sessions(rung.encoder, name) for rung in beside)
             if name == FALLBACK or used < self.means.sessions.get(name, 0):
                 return name
         return None

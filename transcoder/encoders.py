@@ -26,9 +26,10 @@ _RATES: Final = Rates(30.0, 180, 300, None, "superfast", 120)
 async def probe_encoders(ffmpeg: str) -> dict[str, int]:
     """Encoders beside x264 that work, and how many rungs each can make at the same time.  Takes a second or two."""
     gate = asyncio.Semaphore(AT_ONCE)
+    alone = {encoder.device: asyncio.Lock() for encoder in ENCODERS.values()}  # two would take each other's sessions
 
     async def probe(name: str) -> int:
-        async with gate:
+        async with alone[ENCODERS[name].device], gate:
             return await _sessions(ffmpeg, name)
 
     names = [name for name in ENCODERS if name != FALLBACK]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from media.costs import Costs
-from media.encoders import FALLBACK
+from media.encoders import FALLBACK, share_sessions
 from media.ladder import Means, Plan
 from transcoder.figures import cost_ratio, planned_cores
 from transcoder.placement import LEAST_CORES, MOST_JOBS, Capacity
@@ -30,6 +30,10 @@ class _Share:
     """None until the ladder is planned."""
     measured: float = 0.0
     encoders: dict[str, int] = field(default_factory=dict)
+
+    def sessions_of(self, encoder: str) -> int:
+        """How many it leaves this encoder fewer."""
+        return sum(count for name, count in self.encoders.items() if share_sessions(name, encoder))
 
 
 class Pool:
@@ -65,7 +69,7 @@ class Pool:
         others = [share for name, share in self._shares.items() if name != holder]
         free = self._cores - sum(self._held(share, LEAST_CORES) for share in others)
         sessions = {
-            name: most - sum(share.encoders.get(name, 0) for share in others)
+            name: most - sum(share.sessions_of(name) for share in others)
             for name, most in self._sessions.items()
             if self._banned.get(name, tick) <= tick
         }

@@ -212,6 +212,17 @@ def test_devices_are_used_as_long_as_they_have_sessions() -> None:
     assert [rung.encoder for rung in copied.video[1:]] == ["h264_nvenc", "h264_nvenc", "h264_vaapi"]
 
 
+def test_a_devices_sessions_are_one_budget_for_all_its_codecs() -> None:
+    """Three in all: what H.264 takes HEVC has no more."""
+    policy = Policy(codecs=("h264", "hevc"), codec_rungs=2)
+    means = Means(9.0, sessions={"h264_nvenc": 3, "hevc_nvenc": 3})
+    full = plan(HD, policy, means)
+    assert [rung.encoder for rung in full.video] == ["h264_nvenc", "h264_nvenc", "h264_nvenc", "libx264"]
+    copied = plan(replace(HD, width=640, height=360, video_kbps=800.0), policy, means, gop_seconds=2.0)
+    assert sum(rung.encoder.endswith("nvenc") for rung in copied.video) <= 3
+    assert any(rung.encoder == "hevc_nvenc" for rung in copied.video)
+
+
 def test_other_codecs_come_beside_and_go_first() -> None:
     """Where an encoder and room are left, the best rungs again; without either nothing is missing."""
     policy = Policy(codecs=("h264", "av1", "hevc"), codec_rungs=2)

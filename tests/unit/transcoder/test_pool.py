@@ -77,6 +77,13 @@ def test_encoder_sessions_are_counted() -> None:
     assert pool.capacity("w").encoders == ("h264_nvenc",)
 
 
+def test_sessions_are_a_devices_whatever_the_codec() -> None:
+    """Drivers count them all together; encoders of the processor have each their own."""
+    pool = Pool(4.0, Costs(), {"h264_nvenc": 3, "hevc_nvenc": 3, "libx265": 64})
+    pool.hold("a", ladder(1.0, "h264_nvenc", "h264_nvenc", "libx265"))
+    assert pool.means("b", 0.0).sessions == {"h264_nvenc": 1, "hevc_nvenc": 1, "libx265": 63}
+
+
 def test_an_encoder_that_failed_is_left_alone_for_a_while() -> None:
     """Then it is tried again; one that nobody knows does no harm."""
     pool = Pool(4.0, Costs(), {"h264_nvenc": 3})
