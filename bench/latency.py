@@ -24,8 +24,6 @@ from tests.services.processes import running
 from tests.services.stack import Stack, running_stack
 
 GOAL_SECONDS = 2.0
-GOAL_STALLED_PERCENT = 1.0
-"""Of the time: two cores carry the encoder, the ladder, the servers and a browser that decodes and draws by itself."""
 PART_SECONDS = 0.5
 SECONDS, QUICK_SECONDS = 120, 30
 SETTLE_SECONDS = 15
@@ -87,8 +85,8 @@ async def measure(stack: Stack, seconds: int) -> dict[str, Figure]:
         "glass_to_glass_median": Figure(round(statistics.median(watched.samples), 2), "s", GOAL_SECONDS, baseline),
         "glass_to_glass_p95": Figure(round(percentile(watched.samples, 0.95), 2), "s"),
         "glass_to_glass_max": Figure(round(max(watched.samples), 2), "s"),
-        "stalls": Figure(watched.stalls, f"in {seconds} s"),
-        "stalled": Figure(round(watched.stalled_seconds / seconds * 100, 2), "%", GOAL_STALLED_PERCENT),
+        "stalls": Figure(watched.stalls, f"in {seconds} s", 0),
+        "stalled": Figure(round(watched.stalled_seconds / seconds * 100, 2), "% of the time"),
         "startup": Figure(round(watched.startup_seconds, 2), "s"),
         "part_target": Figure(part, "s", PART_SECONDS),
         "latency_shown_error_median": Figure(round(statistics.median(error), 2), "s"),
