@@ -1,6 +1,7 @@
 /** As much of hls.js as `Playback` uses; tests drive it through `FakeHls.last`. */
 export class FakeHls {
   static made: FakeHls[] = [];
+  static hasMediaSource = true;
   levels: { height: number; frameRate: number; bitrate: number }[] = [];
   nextLevel = -1;
   liveSyncPosition: number | null = null;
@@ -26,7 +27,7 @@ export class FakeHls {
   }
 
   static isSupported(): boolean {
-    return true;
+    return FakeHls.hasMediaSource;
   }
 
   on(name: string, listener: (name: string, data: unknown) => void): void {

@@ -26,14 +26,17 @@ interface Later {
 
 /** A new recording may appear, or one is not whole yet. */
 const AWAITED_MS = 3000;
+/** So many answers without it, some 20 s: nothing was recorded, or not for everybody. */
+const AWAITED_ANSWERS = 7;
 
-/** A channel's past broadcasts, a page at a time; asked again every 3 s while a recording `isAwaited`. */
+/** A channel's past broadcasts, a page at a time; asked again every 3 s while a recording `isAwaited`, though not for ever. */
 export function useVods(slug: string, isAwaited: boolean): VodList {
   const api = useApi();
   const load = useCallback((signal: AbortSignal) => api.vods.list(slug, undefined, signal), [api, slug]);
   const [everyMs, setEvery] = useState(0);
   const first = usePolled(load, everyMs);
-  const wanted = isAwaited || (first.data?.vods.some((vod) => !isWatchable(vod)) ?? false) ? AWAITED_MS : 0;
+  const isDue = useAnswers(first.data, isAwaited) < AWAITED_ANSWERS;
+  const wanted = (isAwaited && isDue) || (first.data?.vods.some((vod) => !isWatchable(vod)) ?? false) ? AWAITED_MS : 0;
   if (wanted !== everyMs) setEvery(wanted);
   const [later, setLater] = useState<Later | null>(null);
   const [isLoadingMore, setLoading] = useState(false);
@@ -71,6 +74,15 @@ export function useVods(slug: string, isAwaited: boolean): VodList {
     replace: (vod) => change((all) => all.map((one) => (one.public_id === vod.public_id ? { ...one, ...vod } : one))),
     remove: (publicId) => change((all) => all.filter((one) => one.public_id !== publicId)),
   };
+}
+
+/** How many came while `isCounted`. */
+function useAnswers(answer: unknown, isCounted: boolean): number {
+  const [last, setLast] = useState({ answer, isCounted, count: 0 });
+  if (last.answer === answer && last.isCounted === isCounted) return last.count;
+  const count = isCounted && last.isCounted ? last.count + 1 : 0;
+  setLast({ answer, isCounted, count });
+  return count;
 }
 
 function distinct(vods: Vod[]): Vod[] {

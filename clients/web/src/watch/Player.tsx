@@ -25,7 +25,9 @@ export function Player({ live, seen, name, poster, lastVod, isTheatre, onTheatre
   const handle = usePlayback();
   const { playback, state } = handle;
   const { playlist } = live;
-  const isRunningOut = seen === 'ended' && state.status === 'ready' && !state.isOver && !state.isWaiting;
+  // the element says when it is over: what runs dry before that has yet to load
+  const isRunningOut = seen === 'ended' && state.status === 'ready' && !state.isOver;
+  const look = isRunningOut ? 'live' : seen;
   const isOn = seen === 'live' || seen === 'interrupted' || isRunningOut;
 
   useEffect(() => {
@@ -43,20 +45,18 @@ export function Player({ live, seen, name, poster, lastVod, isTheatre, onTheatre
       handle={handle}
       kind="live"
       isOn={isOn}
-      look={isRunningOut ? 'live' : seen}
+      look={look}
       poster={poster}
       over={
-        isRunningOut ? null : (
-          <Overlay
-            live={seen}
-            state={state}
-            name={name}
-            graceUntilMs={live.graceUntilMs}
-            lastVod={lastVod}
-            onRetry={() => playback?.wake()}
-            onPlay={() => void playback?.play()}
-          />
-        )
+        <Overlay
+          live={look}
+          state={state}
+          name={name}
+          graceUntilMs={live.graceUntilMs}
+          lastVod={lastVod}
+          onRetry={() => playback?.wake()}
+          onPlay={() => void playback?.play()}
+        />
       }
       where={playback !== null && <LiveBadge playback={playback} />}
       theatre={{ isOn: isTheatre, onToggle: onTheatre }}

@@ -12,6 +12,17 @@ describe('Experience', () => {
     expect(seen.figures(1800).startupMs).toBe(800);
   });
 
+  it('does not count the wait for a click that the browser wants', () => {
+    const seen = new Experience();
+    seen.onWish(0);
+    seen.onBlocked();
+    seen.onWish(60_000);
+    seen.onPlaying(60_400);
+    expect(seen.figures(60_400).startupMs).toBe(400);
+    seen.onBlocked();
+    expect(seen.figures(60_400).startupMs).toBe(400);
+  });
+
   it('counts stalls and their length, the one that lasts too', () => {
     const seen = new Experience();
     seen.onWish(0);

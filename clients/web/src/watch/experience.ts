@@ -22,6 +22,11 @@ export class Experience {
     this.wishedMs ??= now;
   }
 
+  /** The browser wants a click first: what it waits for that is not the line's. */
+  onBlocked(): void {
+    if (this.firstMs === null) this.wishedMs = null;
+  }
+
   /** It moves. */
   onPlaying(now: number): void {
     this.firstMs ??= now;

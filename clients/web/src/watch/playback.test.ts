@@ -28,6 +28,7 @@ beforeEach(async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   await import('hls.js');
   FakeHls.made = [];
+  FakeHls.hasMediaSource = true;
   video = document.createElement('video');
   video.play = () => Promise.resolve();
   video.pause = () => undefined;
@@ -49,6 +50,18 @@ describe('Playback', () => {
     await pass();
     expect(FakeHls.made).toHaveLength(2);
     expect(FakeHls.last.sources).toEqual(['/live/b1/index.m3u8']);
+  });
+
+  it('tries the list for rewinding again whenever it begins anew', async () => {
+    playback.load(LIVE);
+    await pass();
+    FakeHls.last.fails('networkError', 404);
+    await pass();
+    FakeHls.last.parsed();
+    FakeHls.last.fails('otherError');
+    await pass(5000);
+    expect(FakeHls.made).toHaveLength(3);
+    expect(FakeHls.last.sources).toEqual(['/live/b1/dvr.m3u8']);
   });
 
   it('goes on loading through any outage, says after a while that it goes badly, and is well again by itself', async () => {
@@ -127,6 +140,35 @@ describe('Playback', () => {
     expect(playback.snapshot().isSilenced).toBe(false);
   });
 
+  it('begins to count the start at the click that the browser wanted', async () => {
+    video.play = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+    playback.load(LIVE);
+    await pass();
+    FakeHls.last.parsed();
+    await pass(60_000);
+    expect(playback.snapshot().isBlocked).toBe(true);
+    video.dispatchEvent(new Event('play'));
+    await pass(300);
+    video.dispatchEvent(new Event('playing'));
+    expect(playback.figures().startupMs).toBe(300);
+  });
+
+  it('follows the live edge until the viewer goes back or stops', async () => {
+    const hls = await playing();
+    expect(playback.isFollowing()).toBe(true);
+    hls.liveSyncPosition = 7200;
+    Object.defineProperty(video, 'seekable', { value: { length: 1, start: () => 0, end: () => 7202 } });
+    playback.seekTo(60);
+    expect(playback.isFollowing()).toBe(false);
+    playback.toEdge();
+    expect(playback.isFollowing()).toBe(true);
+    video.dispatchEvent(new Event('pause'));
+    expect(playback.isFollowing()).toBe(false);
+    playback.load(vodSource('/vod/b1/index.m3u8'));
+    await pass();
+    expect(playback.isFollowing()).toBe(false);
+  });
+
   it('counts a stall, but not what a seek has to load', async () => {
     await playing();
     video.dispatchEvent(new Event('waiting'));
@@ -139,5 +181,42 @@ describe('Playback', () => {
     await pass(400);
     video.dispatchEvent(new Event('playing'));
     expect(playback.figures().stalls).toBe(1);
+  });
+});
+
+describe("Playback by the browser's own HLS", () => {
+  const refuse = () => video.dispatchEvent(new Event('error'));
+
+  beforeEach(() => {
+    FakeHls.hasMediaSource = false;
+    video.canPlayType = () => 'maybe';
+  });
+
+  it('tries the plain list at once where it gets nothing, and then both again', async () => {
+    playback.load(LIVE);
+    await pass();
+    expect(video.getAttribute('src')).toBe('/live/b1/dvr.m3u8');
+    refuse();
+    await pass();
+    expect(video.getAttribute('src')).toBe('/live/b1/index.m3u8');
+    refuse();
+    await pass(5000);
+    expect(video.getAttribute('src')).toBe('/live/b1/dvr.m3u8');
+  });
+
+  it('keeps the list that has played', async () => {
+    playback.load(LIVE);
+    await pass();
+    Object.defineProperty(video, 'readyState', { value: HTMLMediaElement.HAVE_METADATA });
+    refuse();
+    await pass(5000);
+    expect(video.getAttribute('src')).toBe('/live/b1/dvr.m3u8');
+  });
+
+  it('says that it cannot show a token, rather than try for ever', async () => {
+    playback.load(vodSource('/vod/b1/index.m3u8', () => Promise.resolve('t1')));
+    await pass();
+    expect(playback.snapshot().status).toBe('unsupported');
+    expect(video.hasAttribute('src')).toBe(false);
   });
 });

@@ -12,7 +12,7 @@ import { Sound } from './sound';
 import { isSameSource, type Source } from './source';
 import { IDLE, type PlaybackState } from './state';
 import { Steady } from './steady';
-import { clampTime, EDGE_SECONDS, isAtEdge, timelineOf, type Timeline } from './timeline';
+import { clampTime, EDGE_SECONDS, edgeOf, isAtEdge, timelineOf, type Timeline } from './timeline';
 import { tuningOf } from './tuning';
 
 const NATIVE = 'application/vnd.apple.mpegurl';
@@ -56,7 +56,7 @@ export class Playback {
     on('ended', () => this.become({ isOver: true, isWaiting: false }));
     on('seeking', () => this.onSeeking());
     on('ratechange', () => video.playbackRate > 0 && this.source?.kind === 'vod' && this.become({ speed: video.playbackRate }));
-    on('error', () => this.hls === null && this.source !== null && this.onFault('other', null));
+    on('error', () => this.hls === null && this.source !== null && this.onFault('other', video.readyState === video.HAVE_NOTHING));
     window.addEventListener('online', () => this.wake(), { signal });
   }
 
@@ -72,7 +72,6 @@ export class Playback {
     if (isSameSource(source, this.source)) return;
     this.source = source;
     this.isFinishing = false;
-    this.turn = 0;
     this.tries = NO_TRIES;
     this.resumeAt = null;
     this.experience.onStopped(performance.now());
@@ -85,7 +84,7 @@ export class Playback {
     this.experience = new Experience();
     this.experience.onWish(performance.now());
     this.become({ isOver: false, speed: 1 });
-    this.build();
+    this.build(0);
   }
 
   /** Nothing more will come: what there is may be watched to its end. */
@@ -148,13 +147,9 @@ export class Playback {
   }
 
   async play(): Promise<void> {
-    try {
-      await this.video.play();
-    } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
-      if (this.video.muted) this.become({ isBlocked: true });
-      else await this.sound.silence(() => this.video.play()).catch(() => this.become({ isBlocked: true }));
-    }
+    if (await this.sound.play()) return;
+    this.experience.onBlocked();
+    this.become({ isBlocked: true });
   }
 
   /** Seconds between the encoder's clock and what is shown (PROGRAM-DATE-TIME); null while unknown. */
@@ -170,6 +165,11 @@ export class Playback {
   isAtEdge(): boolean {
     const edge = this.edge();
     return edge === null || edge - this.video.currentTime < EDGE_SECONDS;
+  }
+
+  /** Whether the viewer is to be at the live edge; where nothing holds them there, whether they are. */
+  isFollowing(): boolean {
+    return this.source?.kind === 'live' && (this.steady?.isFollowing ?? this.isAtEdge());
   }
 
   /** What can be sought in; null where nothing can. */
@@ -188,14 +188,12 @@ export class Playback {
   }
 
   private edge(): number | null {
-    const synced = this.hls?.liveSyncPosition ?? null;
-    if (synced !== null) return synced;
-    const { seekable } = this.video;
-    return seekable.length === 0 ? null : seekable.end(seekable.length - 1) - EDGE_SECONDS;
+    return this.hls?.liveSyncPosition ?? edgeOf(this.video.seekable);
   }
 
-  private build(): void {
+  private build(turn = this.turn): void {
     this.unload();
+    this.turn = turn;
     const address = this.source?.addresses[this.turn];
     if (this.source === null || address === undefined) return;
     const status = this.state.status === 'failed' ? 'failed' : 'loading';
@@ -208,12 +206,12 @@ export class Playback {
     const module = await import('hls.js').catch(() => null);
     if (source !== this.source || this.hls !== null || this.leaving.signal.aborted) return;
     if (module === null) {
-      this.onFault('other', null);
+      this.onFault('other', false);
       return;
     }
     const { default: Player, Events } = module;
     if (!Player.isSupported()) {
-      this.feedNatively(address);
+      this.feedNatively(source, address);
       return;
     }
     const hls = new Player({
@@ -237,8 +235,9 @@ export class Playback {
     hls.attachMedia(this.video);
   }
 
-  private feedNatively(address: string): void {
-    if (this.video.canPlayType(NATIVE) === '') {
+  private feedNatively(source: Source, address: string): void {
+    // the browser's own player shows no token
+    if (source.token !== null || this.video.canPlayType(NATIVE) === '') {
       this.become({ status: 'unsupported' });
       return;
     }
@@ -262,13 +261,13 @@ export class Playback {
   private onError({ fatal, type, details, response }: ErrorData): void {
     if (!fatal) return;
     console.warn('playback_error', type, details);
-    this.onFault(FAULTS[type] ?? 'other', response?.code ?? null);
+    this.onFault(FAULTS[type] ?? 'other', response?.code === 404 && this.hls?.levels.length === 0);
   }
 
-  private onFault(fault: Fault, status: number | null): void {
-    if (this.source !== null && status === 404 && (this.hls?.levels.length ?? 0) === 0 && this.turn + 1 < this.source.addresses.length) {
-      this.turn += 1;
-      this.build();
+  /** `isMissing`: nothing may be at this address.  The browser's own player tells no more than that it got nothing. */
+  private onFault(fault: Fault, isMissing: boolean): void {
+    if (isMissing && this.source !== null && this.turn + 1 < this.source.addresses.length) {
+      this.build(this.turn + 1);
       return;
     }
     if (this.isFinishing) {
@@ -287,7 +286,8 @@ export class Playback {
         this.retry.later(step.afterMs, () => this.loadAgain());
         break;
       case 'rebuild':
-        this.retry.later(step.afterMs, () => this.build());
+        // what was missing may be there by now
+        this.retry.later(step.afterMs, () => this.build(0));
     }
   }
 

@@ -32,11 +32,24 @@ export class Sound {
     this.become(false);
   }
 
-  /** The browser lets it play without sound only. */
-  silence(play: () => Promise<void>): Promise<void> {
+  /** Play, without sound where the browser wants a click for that; false: it wants one even so. */
+  async play(): Promise<boolean> {
+    try {
+      await this.video.play();
+      return true;
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return true;
+      return !this.video.muted && this.playSilently();
+    }
+  }
+
+  private playSilently(): Promise<boolean> {
     this.video.muted = true;
     this.become(true);
-    return play();
+    return this.video.play().then(
+      () => true,
+      () => false,
+    );
   }
 
   private onVolume(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { aheadOf, clampTime, isAtEdge, shareOf, tenth, timeAt, timeLabel, timelineOf, type Ranges } from './timeline';
+import { aheadOf, clampTime, edgeOf, isAtEdge, shareOf, tenth, timeAt, timeLabel, timelineOf, type Ranges } from './timeline';
 
 const ranges = (...spans: [number, number][]): Ranges => ({
   length: spans.length,
@@ -25,6 +25,10 @@ describe('timelineOf', () => {
     expect(timelineOf('vod', ranges([0, Infinity]), NONE, 0, null)).toBeNull();
     expect(timelineOf('vod', ranges([3, 3]), NONE, 3, null)).toBeNull();
   });
+});
+
+it('guesses the edge from what can be sought in', () => {
+  expect([edgeOf(ranges([0, 5], [10, 60])), edgeOf(NONE)]).toEqual([56, null]);
 });
 
 it('counts what is loaded without a hole', () => {

@@ -36,6 +36,11 @@ export function timelineOf(kind: Kind, seekable: Ranges, buffered: Ranges, now: 
   return { kind, start, end, now, bufferedTo: now + aheadOf(buffered, now) };
 }
 
+/** Near enough to the live edge where nothing says how near one may go; null where nothing can be sought in. */
+export function edgeOf(seekable: Ranges): number | null {
+  return seekable.length === 0 ? null : seekable.end(seekable.length - 1) - EDGE_SECONDS;
+}
+
 /** Seconds that can be shown from `now` on without loading. */
 export function aheadOf(buffered: Ranges, now: number): number {
   for (let index = 0; index < buffered.length; index += 1) {

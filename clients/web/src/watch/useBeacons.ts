@@ -5,32 +5,44 @@ import { rungName } from './rungs';
 import type { Kind } from './tuning';
 
 const DOOR = '/api/v1/beacons';
+/** A pause this short is no leaving. */
+const PAUSE_MS = 2000;
 
 /** Tell the server how this viewer fares, while there is something to tell; nothing waits for it, nothing minds a loss. */
 export function useBeacons(playback: Playback | null, broadcast: string | null, kind: Kind): void {
   useEffect(() => {
     if (playback === null || broadcast === null) return undefined;
-    const series = new BeaconSeries(crypto.randomUUID(), broadcast, kind);
+    const series = new BeaconSeries(sessionName(), broadcast, kind);
     const { video } = playback;
-    let hasEnded = false;
+    let told: 'nothing' | 'here' | 'gone' = 'nothing';
+    let leaving: ReturnType<typeof setTimeout> | undefined;
     const tell = (isEnd: boolean) => {
       const beacon = series.next(sampleOf(playback), isEnd);
       if (beacon !== null) send(beacon);
-      hasEnded = isEnd;
+      told = isEnd ? 'gone' : 'here';
     };
     const beat = () => {
       // hidden and paused: nobody watches
       if (video.paused || video.ended) return;
       tell(false);
     };
-    const leave = () => !hasEnded && tell(true);
-    const first = () => tell(false);
+    const leave = () => {
+      clearTimeout(leaving);
+      if (told !== 'gone') tell(true);
+    };
+    const onPause = () => {
+      clearTimeout(leaving);
+      leaving = setTimeout(() => video.paused && leave(), PAUSE_MS);
+    };
+    const onPlaying = () => told !== 'here' && tell(false);
     const timer = setInterval(beat, BEAT_MS);
-    video.addEventListener('playing', first, { once: true });
+    video.addEventListener('pause', onPause);
+    video.addEventListener('playing', onPlaying);
     window.addEventListener('pagehide', leave);
     return () => {
       clearInterval(timer);
-      video.removeEventListener('playing', first);
+      video.removeEventListener('pause', onPause);
+      video.removeEventListener('playing', onPlaying);
       window.removeEventListener('pagehide', leave);
       leave();
     };
@@ -45,10 +57,16 @@ function sampleOf(playback: Playback): Sample {
   return {
     figures: playback.figures(),
     rung: rung === undefined ? null : (rungName(rung) ?? 'audio'),
-    latencySeconds: playback.latencySeconds(),
+    // who went back hours chose to: that says nothing of the stream
+    latencySeconds: playback.isFollowing() ? playback.latencySeconds() : null,
     droppedFrames: quality?.droppedVideoFrames ?? 0,
     frames: quality?.totalVideoFrames ?? 0,
   };
+}
+
+/** Not `randomUUID`: that is missing on a page without TLS. */
+function sessionName(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** `sendBeacon` outlives the page and stands behind all other loads. */

@@ -16,16 +16,17 @@ export function RecordingsPanel({ slug, isLive }: { slug: string; isLive: boolea
   const [wasLive, setWasLive] = useState(isLive);
   const [isAwaited, setAwaited] = useState(false);
   const list = useVods(slug, isAwaited);
-  const [known, setKnown] = useState(0);
+  const [known, setKnown] = useState<string[]>([]);
   const [removing, setRemoving] = useState<Vod | null>(null);
   const count = list.vods?.length ?? 0;
   // a broadcast that has just ended is a recording within seconds
   if (wasLive !== isLive) {
     setWasLive(isLive);
     setAwaited(!isLive);
-    setKnown(count);
+    setKnown(list.vods?.map(({ public_id }) => public_id) ?? []);
   }
-  if (isAwaited && count > known) setAwaited(false);
+  const newest = list.vods?.[0]?.public_id;
+  if (isAwaited && newest !== undefined && !known.includes(newest)) setAwaited(false);
   const bytes = list.vods?.reduce((sum, vod) => sum + vod.size_bytes, 0) ?? 0;
 
   return (
