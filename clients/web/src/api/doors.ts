@@ -3,6 +3,7 @@ import type {
   Account,
   AccountPage,
   AccountRow,
+  BroadcastAnalytics,
   BroadcastHealth,
   BroadcastRow,
   Channel,
@@ -74,6 +75,10 @@ export function openDoors(http: Http) {
       stop: (slug: string) => http.send<undefined>(`${channel(slug)}/broadcast/stop`, { method: 'POST' }),
       chart: (slug: string, minutes: number, signal?: AbortSignal) =>
         http.send<HealthChart>(`${channel(slug)}/broadcast/health`, { query: { minutes }, signal }),
+      wholeChart: (slug: string, publicId: string, signal?: AbortSignal) =>
+        http.send<HealthChart>(`${channel(slug)}/broadcasts/${enc(publicId)}/health`, { signal }),
+      analytics: (slug: string, publicId: string, signal?: AbortSignal) =>
+        http.send<BroadcastAnalytics>(`${channel(slug)}/broadcasts/${enc(publicId)}/analytics`, { signal }),
       rotateCapability: (slug: string) =>
         http.send<undefined>(`${channel(slug)}/broadcast/rotate-capability`, { method: 'POST' }),
     },

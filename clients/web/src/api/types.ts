@@ -140,6 +140,14 @@ export interface HealthChart {
   series: Partial<Record<ChartSeries, (number | null)[]>>;
 }
 
+/** Who watched, by the minute, oldest first: the last day's minutes.  The reply has more that no page shows. */
+export interface BroadcastAnalytics {
+  at_ms: number[];
+  viewers_max: number[];
+  viewers_avg: number[];
+  totals: { viewers_max: number };
+}
+
 export interface BroadcastHealth {
   state: LiveState;
   public_id: string | null;

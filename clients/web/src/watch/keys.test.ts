@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { actionOf, placeOf } from './keys';
+import { actionOf, placeOf, type Pressed } from './keys';
 
-const press = (key: string, more: Partial<{ ctrlKey: boolean; metaKey: boolean; altKey: boolean }> = {}) => ({
+const press = (key: string, more: Partial<Pressed> = {}) => ({
   key,
+  code: '',
   ctrlKey: false,
   metaKey: false,
   altKey: false,
@@ -27,6 +28,30 @@ describe('keys', () => {
     ['ArrowDown', { do: 'volume', by: -0.05 }],
   ])('%s does what the help says', (key, action) => {
     expect(actionOf(press(key), 'page')).toEqual(action);
+  });
+
+  it.each([
+    ['л', 'KeyK', 'k'],
+    ['Л', 'KeyK', 'k'],
+    ['ь', 'KeyM', 'm'],
+    ['а', 'KeyF', 'f'],
+    ['е', 'KeyT', 't'],
+    ['с', 'KeyC', 'c'],
+    ['о', 'KeyJ', 'j'],
+    ['д', 'KeyL', 'l'],
+    ['κ', 'KeyK', 'k'],
+  ])('%s on %s is %s', (key, code, latin) => {
+    expect(actionOf(press(key, { code }), 'page')).toEqual(actionOf(press(latin), 'page'));
+    expect(actionOf(press(key, { code, ctrlKey: true }), 'page')).toBeNull();
+    expect(actionOf(press(key, { code }), 'typing')).toBeNull();
+  });
+
+  it('go by the letter where a Latin layout moves it, and never by a sign', () => {
+    expect(actionOf(press('k', { code: 'KeyV' }), 'page')).toEqual({ do: 'play' }); // Dvorak
+    expect(actionOf(press('t', { code: 'KeyK' }), 'page')).toEqual({ do: 'theatre' });
+    expect(actionOf(press(',', { code: 'KeyM' }), 'page')).toBeNull(); // AZERTY
+    expect(actionOf(press('ж', { code: 'Semicolon' }), 'page')).toBeNull();
+    expect(actionOf(press('й', { code: 'KeyQ' }), 'page')).toBeNull();
   });
 
   it('never fire while one types, or with a modifier', () => {

@@ -14,6 +14,8 @@ export type KeyAction =
 
 export interface Pressed {
   key: string;
+  /** Which key of the board it was, whatever its layout: `KeyK`. */
+  code: string;
   ctrlKey: boolean;
   metaKey: boolean;
   altKey: boolean;
@@ -44,10 +46,17 @@ const SHARED: Readonly<Record<string, KeyAction>> = {
 
 export function actionOf(pressed: Pressed, place: Place): KeyAction | null {
   if (place === 'typing' || pressed.ctrlKey || pressed.metaKey || pressed.altKey) return null;
-  const key = pressed.key.length === 1 ? pressed.key.toLowerCase() : pressed.key;
+  const key = nameOf(pressed);
   if (/^\d$/.test(key)) return { do: 'tenth', digit: Number(key) };
   if (Object.hasOwn(ACTIONS, key)) return ACTIONS[key] ?? null;
   return place === 'page' && Object.hasOwn(SHARED, key) ? (SHARED[key] ?? null) : null;
+}
+
+/** A letter of another script, such as л, counts as the Latin one on the same key; a sign never does. */
+function nameOf({ key, code }: Pressed): string {
+  if (key.length !== 1) return key;
+  if (/^(?!\p{Script=Latin})\p{L}$/u.test(key) && /^Key[A-Z]$/.test(code)) return code.slice('Key'.length).toLowerCase();
+  return key.toLowerCase();
 }
 
 const TYPING = 'input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable]';

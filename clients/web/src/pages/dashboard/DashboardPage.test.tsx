@@ -199,6 +199,51 @@ describe('DashboardPage', () => {
     expect(screen.getByRole('button', { name: '5 min' })).toHaveAttribute('aria-pressed', 'true');
   });
 
+  describe('figures of a recording', () => {
+    const WHOLE = 'GET /channels/anna/broadcasts/b1/health';
+    const ANALYTICS = 'GET /channels/anna/broadcasts/b1/analytics';
+    const FROM_MS = 1_700_000_000_000;
+    const NO_CHART = { step_seconds: 10, from_ms: FROM_MS, series: { video_kbps: [] } };
+    const NO_VIEWERS = { at_ms: [], viewers_max: [], viewers_avg: [], totals: { viewers_max: 0 } };
+    const open = async () => {
+      renderPage(<DashboardPage />, { account: ANNA });
+      await userEvent.click(await screen.findByRole('button', { name: 'Figures: Evening b1' }));
+      return within(screen.getByRole('dialog', { name: 'Figures: Evening b1' }));
+    };
+
+    it('are two lines, with the viewers in words', async () => {
+      const server = serve()
+        .on(WHOLE, { body: { ...NO_CHART, series: { video_kbps: [2500, null, 2700] } } })
+        .on(ANALYTICS, {
+          body: { at_ms: [FROM_MS, FROM_MS + 60_000], viewers_max: [3, 8], viewers_avg: [2, 6.5], totals: { viewers_max: 8 } },
+        });
+      const dialog = await open();
+      expect(await dialog.findByText('Viewers: 4.3 on average, 8 at the peak.')).toBeInTheDocument();
+      expect(dialog.getByRole('img', { name: 'Viewers 3 to 8' })).toBeInTheDocument();
+      expect(dialog.getByRole('img', { name: 'Video bitrate 2,500 kbit/s to 2,700 kbit/s' })).toBeInTheDocument();
+      await userEvent.click(dialog.getByRole('button', { name: 'Close' }));
+      expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
+      expect(server.callsOf(ANALYTICS)).toHaveLength(1);
+    });
+
+    it('say so when nothing is kept', async () => {
+      serve().on(WHOLE, { body: NO_CHART }).on(ANALYTICS, { body: NO_VIEWERS });
+      const dialog = await open();
+      expect(await dialog.findByText(/^Nothing is kept of it/)).toBeInTheDocument();
+      expect(dialog.queryByRole('img')).not.toBeInTheDocument();
+    });
+
+    it('can be asked for again after a failure', async () => {
+      const server = serve().on(WHOLE, { body: NO_CHART }).refuse(ANALYTICS, 503, 'unavailable');
+      const dialog = await open();
+      const retry = await dialog.findByRole('button', { name: 'Try again' });
+      server.on(ANALYTICS, { body: NO_VIEWERS });
+      await userEvent.click(retry);
+      expect(await dialog.findByText(/^Nothing is kept of it/)).toBeInTheDocument();
+      expect(dialog.queryByText('Try again')).not.toBeInTheDocument();
+    });
+  });
+
   it('says a warning as it comes, and that it is over', async () => {
     serve(LIVE);
     renderPage(<DashboardPage />, { account: ANNA });

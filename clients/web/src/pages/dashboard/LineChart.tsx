@@ -15,17 +15,19 @@ export interface LineChartProps {
   toMs: number;
   /** A value with its unit. */
   format: (value: number) => string;
+  /** Nothing of it is now. */
+  isOver?: boolean;
 }
 
 /** One figure over time, and the same as a table for those who don't see it. */
-export function LineChart({ label, points, fromMs, toMs, format }: LineChartProps) {
+export function LineChart({ label, points, fromMs, toMs, format, isOver = false }: LineChartProps) {
   const { t, time } = useI18n();
   const id = useId();
   const { path, top, bottom, latest, least, most } = draw(points, fromMs, toMs, WIDTH, HEIGHT);
   const summary =
     latest === null || least === null || most === null
       ? t('dashboard.chartNothing')
-      : t('dashboard.chartSummary', { latest: format(latest), least: format(least), most: format(most) });
+      : t(isOver ? 'dashboard.chartRange' : 'dashboard.chartSummary', { latest: format(latest), least: format(least), most: format(most) });
   return (
     <figure className="chart">
       <figcaption>

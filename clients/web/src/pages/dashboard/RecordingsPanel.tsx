@@ -8,6 +8,7 @@ import { useErrorText } from '../../i18n/errorText';
 import { useVods } from '../../vods/useVods';
 import { addressOf, sizeText } from '../../vods/vod';
 import { RemoveVod } from '../../vods/VodActions';
+import { FiguresDialog } from './FiguresDialog';
 
 /** What is kept of past broadcasts, how much room it takes, and when it goes. */
 export function RecordingsPanel({ slug, isLive }: { slug: string; isLive: boolean }) {
@@ -65,6 +66,7 @@ export function RecordingsPanel({ slug, isLive }: { slug: string; isLive: boolea
 
 function Recording({ slug, vod, onRemove }: { slug: string; vod: Vod; onRemove: () => void }) {
   const { t, language, ago, clock, day, moment } = useI18n();
+  const [hasFigures, setFigures] = useState(false);
   const title = vod.title === '' ? t('vods.untitled') : vod.title;
   return (
     <li>
@@ -80,13 +82,19 @@ function Recording({ slug, vod, onRemove }: { slug: string; vod: Vod; onRemove: 
         {vod.expires_ms !== null && <p className="muted">{t('dashboard.recordingUntil', { day: day(vod.expires_ms) })}</p>}
         {vod.stopped_for !== null && <p className="recording-cut">{t('dashboard.recordingCut')}</p>}
       </div>
-      <Button
-        variant="quiet"
-        size="s"
-        icon="trash"
-        aria-label={t('dashboard.recordingRemove', { title })}
-        onClick={onRemove}
-      />
+      <div className="recording-acts">
+        <Button variant="quiet" size="s" aria-label={t('dashboard.figuresOf', { title })} onClick={() => setFigures(true)}>
+          {t('dashboard.figures')}
+        </Button>
+        <Button
+          variant="quiet"
+          size="s"
+          icon="trash"
+          aria-label={t('dashboard.recordingRemove', { title })}
+          onClick={onRemove}
+        />
+      </div>
+      {hasFigures && <FiguresDialog slug={slug} vod={vod} title={title} onClose={() => setFigures(false)} />}
     </li>
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { draw, pointsOf, roundUp, sampled, type Point } from './chart';
+import { draw, mean, pointsOf, roundUp, sampled, viewersOf, type Point } from './chart';
 
 describe('roundUp', () => {
   it.each([
@@ -66,4 +66,16 @@ it('reads a series of the server, without the empty ends', () => {
   ]);
   expect(pointsOf(chart, 'speed')).toEqual([]);
   expect(pointsOf({ ...chart, series: { fps: [null, null] } }, 'fps')).toEqual([]);
+});
+
+describe('viewers of a broadcast that is over', () => {
+  it('stand in the middle of their minutes', () => {
+    const analytics = { at_ms: [0, 60_000], viewers_max: [3, 5], viewers_avg: [2.5, 4], totals: { viewers_max: 5 } };
+    expect(viewersOf(analytics)).toEqual([
+      { at_ms: 30_000, value: 3 },
+      { at_ms: 90_000, value: 5 },
+    ]);
+    expect(mean(analytics.viewers_avg)).toBe(3.25);
+    expect(mean([])).toBeNull();
+  });
 });

@@ -1,6 +1,6 @@
 /** A line through figures over time, as coordinates.  Pure. */
 
-import type { ChartSeries, HealthChart } from '../../api/types';
+import type { BroadcastAnalytics, ChartSeries, HealthChart } from '../../api/types';
 
 export interface Point {
   at_ms: number;
@@ -14,6 +14,18 @@ export function pointsOf(chart: HealthChart, name: ChartSeries): Point[] {
   const points = (chart.series[name] ?? []).map((value, index) => ({ at_ms: chart.from_ms + (index + 0.5) * stepMs, value }));
   const first = points.findIndex(({ value }) => value !== null);
   return first === -1 ? [] : points.slice(first, points.findLastIndex(({ value }) => value !== null) + 1);
+}
+
+const MINUTE_MS = 60_000;
+
+/** The most viewers of each minute, in its middle. */
+export function viewersOf({ at_ms, viewers_max }: BroadcastAnalytics): Point[] {
+  return at_ms.map((at, index) => ({ at_ms: at + MINUTE_MS / 2, value: viewers_max[index] ?? null }));
+}
+
+/** Null of nothing. */
+export function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 export interface Drawing {

@@ -23,8 +23,20 @@ export function useAlarms(slug: string, isOn: boolean, onNews: (alarm: Alarm, is
       now = next;
       setHeard(next);
     };
+    const later = () => {
+      if (isGone) return;
+      const pause = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures, 6));
+      failures += 1;
+      timer = setTimeout(() => void open(), pause * (0.5 + Math.random() / 2));
+    };
     const open = async () => {
-      const held = await token().catch(() => null);
+      let held: string | null;
+      try {
+        held = await token();
+      } catch {
+        later(); // the server is away; null, below, is a sign-out
+        return;
+      }
       if (isGone || held === null) return;
       const made = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws/health/${encodeURIComponent(slug)}`);
       socket = made;
@@ -40,10 +52,7 @@ export function useAlarms(slug: string, isOn: boolean, onNews: (alarm: Alarm, is
       made.onclose = ({ code }) => {
         socket = null;
         become(NOTHING_HEARD);
-        if (isGone || code >= FINAL_CODES) return;
-        const pause = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures, 6));
-        failures += 1;
-        timer = setTimeout(() => void open(), pause * (0.5 + Math.random() / 2));
+        if (code < FINAL_CODES) later();
       };
     };
     void open();
