@@ -13,6 +13,8 @@ describe('rungs', () => {
       { height: 1080, frameRate: 30, bitrate: 5_000_000 },
     ]);
     expect(rungs.map(rungName)).toEqual(['1080p', '720p60', null]);
+    const upright = rungsOf([{ width: 1080, height: 1920, frameRate: 30, bitrate: 5_000_000 }]);
+    expect(upright.map(rungName)).toEqual(['1080p']);
     expect(rungs.map(({ index }) => index)).toEqual([2, 1, 0]);
   });
 });
