@@ -52,7 +52,8 @@ class Tap:
         """
         assert self._process.stdout is not None  # noqa: S101  # opened with a pipe below
         try:
-            data = await asyncio.wait_for(self._process.stdout.read(CHUNK_BYTES), patience_seconds)
+            async with asyncio.timeout(patience_seconds):  # `wait_for` makes a task of each read
+                data = await self._process.stdout.read(CHUNK_BYTES)
         except TimeoutError as error:
             raise TapSilentError from error
         return self._reader.feed(data) if data else None

@@ -131,13 +131,20 @@ async def test_a_streamer_finds_the_key_and_sees_the_encoder(stack: Stack, brows
             assert key not in await page.content()
 
 
+async def test_the_printed_address_of_the_operators_channel_is_its_page(stack: Stack, browser: Browser) -> None:
+    """Who streams with the key that `./run` prints is found where it says: the site's settings stand elsewhere."""
+    async with page_of(browser, stack) as page:
+        await page.goto("/admin")
+        await expect(page.get_by_role("log")).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 async def test_pages_fit_every_width_in_both_themes(stack: Stack, browser: Browser, width: int, scheme: str) -> None:
     """No page scrolls sideways at 320 px, and each has its heading."""
     async with page_of(browser, stack, width=width) as page:
         await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        for address in ("/", "/login", "/register", "/settings", "/admin"):
+        for address in ("/", "/login", "/register", "/settings", "/settings/site"):
             await page.goto(address)
             await expect(page.get_by_role("main")).to_be_visible()
             assert await overflow_px(page) == 0, address

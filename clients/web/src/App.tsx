@@ -15,7 +15,7 @@ const ChannelPage = lazy(() => import('./watch/ChannelPage'));
 const VodPage = lazy(() => import('./vods/VodPage'));
 const PopoutChat = lazy(() => import('./chat/PopoutChat'));
 
-/** Every address of the site; a channel's slug can't be one of the fixed words. */
+/** Every address of the site; a channel's slug can't be one of the fixed words, but may be `admin`: the operator's. */
 export function App() {
   return (
     <CrashBoundary>
@@ -26,7 +26,7 @@ export function App() {
           <Route path="/register" element={<RegisterPage />} />
           <Route path="/settings" element={<SettingsPage />} />
           <Route path="/dashboard" element={<DashboardPage />} />
-          <Route path="/admin" element={<AdminPage />} />
+          <Route path="/settings/site" element={<AdminPage />} />
           <Route path="/:slug" element={<ChannelPage />} />
           <Route path="/:slug/v/:id" element={<VodPage />} />
           <Route path="*" element={<NotFoundPage />} />

@@ -39,7 +39,7 @@ export function AccountMenu() {
           { kind: 'link', label: t('shell.settings'), icon: 'settings', to: '/settings' },
         ];
   if (account !== null && account.site_role !== 'user') {
-    own.push({ kind: 'link', label: t('shell.admin'), icon: 'shield', to: '/admin' });
+    own.push({ kind: 'link', label: t('shell.admin'), icon: 'shield', to: '/settings/site' });
   }
   const leave: MenuEntry[] =
     account === null ? [] : [{ kind: 'action', label: t('shell.signOut'), icon: 'signOut', onSelect: () => void signOut() }];
