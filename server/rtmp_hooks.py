@@ -27,7 +27,7 @@ from server.broadcasts.hook_call import BODY_MAX_BYTES, HookCall, parse_hook_cal
 from server.broadcasts.ingest import IngestError
 from server.broadcasts.rules import REFUSAL_WORDS
 from server.broadcasts.statistics import APPLICATION
-from server.broadcasts.store import CAPABILITY_BYTES, BroadcastRow, KeyFacts
+from server.broadcasts.store import BroadcastRow, KeyFacts, new_capability
 from server.ratelimit import LOOPBACK_FACTOR, PUBLISHES_BY_KEY, REFUSED_ENCODER_BY_ADDRESS, is_loopback
 from server.refusal import AppError
 
@@ -170,7 +170,7 @@ async def _decide(
         raise _NotAdmittedError(facts.channel_id, step)
     await _make_room(control, step, facts)
     if current is None:
-        secret = secrets.token_urlsafe(CAPABILITY_BYTES) if is_private else None
+        secret = new_capability() if is_private else None
         row = await store.insert_broadcast(connection, facts, step.broadcast, capability=secret, is_test=is_test)
     else:
         row = replace(current, broadcast=step.broadcast, stream_key_id=facts.key_id)

@@ -226,7 +226,7 @@ class Intake:
         if claimed is None or claimed.live.records or claimed.live.next_sequence >= job.next_sequence:
             return claimed
         _log.warning("spine_lost", next_sequence=job.next_sequence)
-        return replace(claimed, live=replace(claimed.live, first_sequence=job.next_sequence, records=[]))
+        return replace(claimed, live=replace(claimed.live, first_sequence=job.next_sequence))
 
     async def _keep(self, entry: Entry, owner: str) -> None:
         """Beat until the lease is somebody else's; while Redis is away nobody can take it either."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +20,7 @@ from server.bodies import json_response
 from server.broadcasts.control import Control, Refused, last_refused, stop_channel_broadcast
 from server.broadcasts.reports import health_key
 from server.broadcasts.rules import media_address
-from server.broadcasts.store import CAPABILITY_BYTES, capability_of, open_broadcast_of_channel, rotate_capability
+from server.broadcasts.store import capability_of, new_capability, open_broadcast_of_channel, rotate_capability
 from server.channels.store import channel_by_slug
 from server.refusal import AppError, not_found
 
@@ -94,7 +93,7 @@ async def rotate(request: "Request[AppState]") -> Response:
     if not is_owner:
         raise AppError("forbidden", 403, "Only the channel's owner may do this.")
     async with request.state["db"].acquire() as connection:
-        if not await rotate_capability(connection, channel.id, secrets.token_urlsafe(CAPABILITY_BYTES)):
+        if not await rotate_capability(connection, channel.id, new_capability()):
             raise AppError("not_private", 409, "The channel has no private broadcast open.")
     return Response(status_code=204)
 

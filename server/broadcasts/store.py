@@ -4,6 +4,7 @@ Locks are taken in one order, the channel's row before the broadcast's, so that 
 deadlock.
 """
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from server.db.pool import Connection
 
 CAPABILITY_BYTES = 24
-"""Of the random secret in the addresses of private media: 192 bits."""
+"""192 bits."""
 _COLUMNS = (
     "b.id, b.public_id, b.channel_id, b.stream_key_id, b.state, c.title, c.category, b.created_at, b.state_since,"
     " b.live_at, b.ended_at, b.end_reason, b.publish_count, b.published_at, b.ingest_client_id, b.ingest_address,"
@@ -205,6 +206,11 @@ async def save(connection: "Connection", row_id: int, broadcast: Broadcast, key_
         [_moment(at) for at in broadcast.takeovers],
         key_id,
     )
+
+
+def new_capability() -> str:
+    """A random secret for the addresses of private media."""
+    return secrets.token_urlsafe(CAPABILITY_BYTES)
 
 
 async def capability_of(connection: "Connection", public_id: str) -> str | None:

@@ -6,7 +6,6 @@ time, by an advisory lock.
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from media.live import LiveWindows
 from media.origin import FreeShare, Origin, free_share_of, open_origin
 from media.window import Live, Master, Record, WindowError
 from server.background import JobState, repeat
-from server.broadcasts.store import CAPABILITY_BYTES
+from server.broadcasts.store import new_capability
 from server.recordings import store
 from server.recordings.ending import close_open_segments
 from server.recordings.rules import QUOTA_SHARE, StopReason, joined, measure, unbroken
@@ -198,7 +197,7 @@ class Recorder:
             await store.write(connection, [rest])
             _copied_total.inc(len(rest.records))
         if recording.is_private:  # who could watch it live may not keep its recording by that
-            await store.renew_capability(connection, recording.broadcast_id, secrets.token_urlsafe(CAPABILITY_BYTES))
+            await store.renew_capability(connection, recording.broadcast_id, new_capability())
         state = await store.finish(connection, recording.broadcast_id, self._terms.vod_days)
         _finished_total.labels(state).inc()
         _log.info("recording_finished", broadcast=recording.public_id, state=state, seconds=round(now - ended_at, 2))

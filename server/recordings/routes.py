@@ -1,6 +1,5 @@
 """Recordings over HTTP: their lists for players, and the doors of channels and their owners."""
 
-import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from server.auth.guards import optional_account, require_account
 from server.auth.permissions import Permission, may
 from server.bodies import json_body, json_response, query, unix_ms
 from server.broadcasts.rules import media_address
-from server.broadcasts.store import CAPABILITY_BYTES
+from server.broadcasts.store import new_capability
 from server.channels.rules import TITLE_MAX_CHARS, parse_line
 from server.channels.store import channel_by_slug
 from server.errors import render_error
@@ -119,7 +118,7 @@ async def edit(request: "Request[AppState]") -> Response:
     async with request.state["db"].acquire() as connection:
         await store.edit(connection, vod.broadcast_id, title, visibility)
         if visibility == "private":
-            await store.renew_capability(connection, vod.broadcast_id, secrets.token_urlsafe(CAPABILITY_BYTES))
+            await store.renew_capability(connection, vod.broadcast_id, new_capability())
     return json_response(_page(await _vod(request), identity))
 
 

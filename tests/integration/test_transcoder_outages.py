@@ -49,6 +49,13 @@ def slates(live: Live) -> list[Record]:
     return [record for record in live.records if record.is_slate]
 
 
+async def encoder_that_left(transcoding: Transcoding) -> Live:
+    """Two segments of an encoder, and then the slate."""
+    with publishing(encoder_command(transcoding.address)):
+        await transcoding.live_when(has_segments(2), "two segments")
+    return await transcoding.live_when(lambda live: len(slates(live)) >= 2, "a slate")
+
+
 def has_open_parts(live: Live) -> bool:
     """Every rendition has listed parts of a segment that is not whole."""
     return bool(live.renditions) and all(listed(live, item.name).open_parts >= 2 for item in live.renditions)
@@ -145,9 +152,7 @@ async def test_a_slate_outlives_its_ffmpeg(transcoding: Transcoding) -> None:
     """Kill -9 of the slate's own: another one goes on, as long as nobody is back."""
     await transcoding.enqueue(slate_seconds=60.0)
     with transcoding.worker("one") as worker:
-        with publishing(encoder_command(transcoding.address)):
-            await transcoding.live_when(has_segments(2), "two segments")
-        before = await transcoding.live_when(lambda live: len(slates(live)) >= 2, "a slate")
+        before = await encoder_that_left(transcoding)
         signal_all(children_named(worker.pid, "ffmpeg"), signal.SIGKILL)
         live = await transcoding.live_when(has_segments(before.next_sequence + 3), "the next one's", 10)
     assert len(slates(live)) >= 4
@@ -158,9 +163,7 @@ async def test_a_worker_that_dies_while_the_encoder_is_away_is_replaced(transcod
     """Whoever takes over shows the slate again before a player gives up; the encoder then finds the same lists."""
     await transcoding.enqueue(slate_seconds=60.0)
     with transcoding.worker("one") as first:
-        with publishing(encoder_command(transcoding.address)):
-            await transcoding.live_when(has_segments(2), "two segments")
-        before = await transcoding.live_when(lambda live: len(slates(live)) >= 2, "a slate")
+        before = await encoder_that_left(transcoding)
         with transcoding.worker("two"):
             first.kill()
             away = await transcoding.live_when(has_segments(before.next_sequence + 2), "the other's slate", 12)
