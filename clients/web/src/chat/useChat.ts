@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import { randomName } from '../api/randomName';
 import { useSession } from '../session/context';
 import type { SessionKeeper } from '../session/keeper';
 import type { Socket, Surroundings } from './link';
@@ -19,7 +20,7 @@ function surroundings(keeper: SessionKeeper): Surroundings {
     },
     token: () => keeper.token(),
     renew: (refused) => keeper.renew(refused),
-    nonce: () => [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join(''),
+    nonce: () => randomName(12),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Api } from '../api/doors';
 import { ApiError } from '../api/error';
 import type { TokenSource } from '../api/http';
+import { randomName } from '../api/randomName';
 import type { Account, Session } from '../api/types';
 import { recall, remember } from '../preferences/storage';
 
@@ -164,8 +165,7 @@ export class SessionKeeper implements TokenSource {
 function attemptName(): string {
   const running = recall(ATTEMPT);
   if (running !== null) return running;
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const name = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const name = randomName(16);
   remember(ATTEMPT, name);
   return name;
 }

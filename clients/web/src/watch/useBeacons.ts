@@ -1,4 +1,5 @@
 import { useEffect } from 'react';
+import { randomName } from '../api/randomName';
 import { BEAT_MS, BeaconSeries, type Beacon, type Sample } from './beacon';
 import type { Playback } from './playback';
 import { rungName } from './rungs';
@@ -12,7 +13,7 @@ const PAUSE_MS = 2000;
 export function useBeacons(playback: Playback | null, broadcast: string | null, kind: Kind): void {
   useEffect(() => {
     if (playback === null || broadcast === null) return undefined;
-    const series = new BeaconSeries(sessionName(), broadcast, kind);
+    const series = new BeaconSeries(randomName(16), broadcast, kind);
     const { video } = playback;
     let told: 'nothing' | 'here' | 'gone' = 'nothing';
     let leaving: ReturnType<typeof setTimeout> | undefined;
@@ -62,11 +63,6 @@ function sampleOf(playback: Playback): Sample {
     droppedFrames: quality?.droppedVideoFrames ?? 0,
     frames: quality?.totalVideoFrames ?? 0,
   };
-}
-
-/** Not `randomUUID`: that is missing on a page without TLS. */
-function sessionName(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** `sendBeacon` outlives the page and stands behind all other loads. */
