@@ -18,12 +18,17 @@ THUMBNAIL_WIDTH_PX = 640
 THUMBNAIL = "thumbnail"
 PROGRESS = "progress"
 LEVELS = "levels"
-LEVEL_FRAMES = 8
-"""One in so many frames of sound is measured: six a second.  All would cost 0.008 of a core, these cost 0.001."""
+LEVEL_FRAMES = 16
+"""One in so many frames of sound is measured: three a second.  All would cost 0.008 of a core."""
 
 _COPIED = ["-map", "0:v:0", "-c:v", "copy", "-video_track_timescale", str(VIDEO_TIMESCALE)]
 SOUND_FRAMES = 4
 """In a fragment of sound: it need not end where a part does, so short ones keep it from waiting."""
+SOUND_FRAMES_EARLY = 8
+"""The same where every picture is encoded: sound is 0.2 s ahead of them, and each fragment costs the worker 0.2 ms."""
+ONE_THREAD_MEGAPIXELS = 125
+"""A second, 1080p60: up to there one thread decodes and one scales, in half of a core's time each.  Two for each cost
+1.7 % of a 720p ladder, and the decoder holds a frame back for its second."""
 _SOUND_FPS = AUDIO_RATE_HZ / 1024
 
 
@@ -40,9 +45,9 @@ def mp4(frames: int, fps: float) -> list[str]:
     ]
 
 
-def sound_mp4() -> list[str]:
+def sound_mp4(frames: int = SOUND_FRAMES) -> list[str]:
     """The same for sound."""
-    return mp4(SOUND_FRAMES, _SOUND_FPS)
+    return mp4(frames, _SOUND_FPS)
 
 
 def part_frames(part_target_us: int, fps: float) -> int:
@@ -58,23 +63,28 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], part_target
     """
     argv = [ffmpeg, "-hide_banner", "-loglevel", "warning", "-nostats"]
     argv += ["-progress", f"pipe:{descriptors[PROGRESS]}", "-stats_period", "0.5"]
-    argv += ["-copyts", "-probesize", "2000000", "-analyzeduration", "300000", "-threads", "2"]
+    argv += ["-copyts", "-probesize", "2000000", "-analyzeduration", "300000", *_threads(plan, "-threads")]
     encoded = [rung for rung in plan.video if not rung.is_copied]
     if plan.video and not encoded:
         argv += ["-skip_frame", "nokey"]  # decoding serves the thumbnails alone
     argv += [*devices([rung.encoder for rung in encoded]), "-f", "flv", "-i", "pipe:0"]
     if plan.video:
-        argv += ["-filter_complex", _graph(plan, encoded)]
+        argv += [*_threads(plan, "-filter_complex_threads"), "-filter_complex", _graph(plan, encoded)]
     for rung in plan.video:
         argv += _COPIED if rung.is_copied else _encoded(rung, plan, _keys(plan, encoded, rung))
         argv += [*mp4(part_frames(part_target_us, rung.fps), rung.fps), f"pipe:{descriptors[rung.name]}"]
     argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{plan.audio_kbps}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
-    argv += ["-af", f"aresample=async=1000:first_pts=0{_levels(descriptors)}", *sound_mp4()]
+    argv += ["-af", f"aresample=async=1000:first_pts=0{_levels(descriptors)}"]
+    argv += sound_mp4(SOUND_FRAMES_EARLY if plan.video and encoded == list(plan.video) else SOUND_FRAMES)
     argv += [f"pipe:{descriptors[AUDIO]}"]
     if plan.video:
         argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-threads", "1", "-q:v", "5", "-fps_mode", "passthrough"]
         argv += ["-flush_packets", "1", "-f", "image2pipe", f"pipe:{descriptors[THUMBNAIL]}"]
     return argv
+
+
+def _threads(plan: Plan, option: str) -> list[str]:
+    return [option, "1" if plan.source_megapixels <= ONE_THREAD_MEGAPIXELS else "2"]
 
 
 def _levels(descriptors: Mapping[str, int]) -> str:
@@ -143,7 +153,7 @@ def _encoded(rung: Rung, plan: Plan, keys: str) -> list[str]:
     # FLV's, or that of the common pace: an encoder's own, one over its rate, would move frames
     clock = ["-enc_time_base", "1:1000" if plan.follows_source_keys else "filter"]
     longest = round(rung.fps * SEGMENT_SECONDS * 2)
-    rates = Rates(rung.fps, rung.height, rung.kbps, plan.crf, rung.preset, longest)
+    rates = Rates(rung.fps, rung.megapixels, rung.kbps, plan.crf, rung.preset, longest)
     return [
         *("-map", f"[{rung.name}]", "-fps_mode", "passthrough"),
         *arguments(rung.encoder, rates),

@@ -55,13 +55,21 @@ def share_sessions(one: str, other: str) -> bool:
 BITS_SHARE: Final[dict[Codec, float]] = {"h264": 1.0, "hevc": 0.7, "av1": 0.6}
 """Bits for the same picture, with the fast presets of live encoding: they gain less than the codecs could."""
 
+FAST_PRESETS: Final = {"ultrafast", "superfast", "veryfast"}
+ONE_THREAD_MEGAPIXELS: Final = 28.0
+"""A second, 720p30: x264 makes four times as much on one core of a small server.  A second thread would cost 1.4 % of a
+720p ladder's work, and hold each frame back for another."""
+ONE_THREAD_ELSE_MEGAPIXELS: Final = 9.0
+"""Of slower presets, and of encoders that do more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What an encoder is to make."""
 
     fps: float
-    height: int
+    megapixels: float
+    """In a second."""
     kbps: int
     crf: int | None
     preset: str
@@ -100,7 +108,7 @@ def arguments(name: str, rates: Rates) -> list[str]:
 
 
 def _software(name: str, rates: Rates) -> list[str]:
-    threads = 2 if rates.height > 400 else 1
+    threads = _threads(name, rates)
     frames = round(rates.fps * LOOKAHEAD_SECONDS)
     if name == "libx264":
         return [
@@ -122,6 +130,11 @@ def _software(name: str, rates: Rates) -> list[str]:
         *("-preset", "11", "-b:v", f"{rates.kbps}k", "-maxrate", f"{rates.kbps}k"),
         *("-bufsize", f"{round(rates.kbps * 1.5)}k", "-svtav1-params", f"scd=0:pred-struct=1:rtc=1:lp={threads}"),
     ]
+
+
+def _threads(name: str, rates: Rates) -> int:
+    most = ONE_THREAD_MEGAPIXELS if name == FALLBACK and rates.preset in FAST_PRESETS else ONE_THREAD_ELSE_MEGAPIXELS
+    return 1 if rates.megapixels <= most else 2
 
 
 def _rate(rates: Rates, quality: str = "-crf") -> list[str]:

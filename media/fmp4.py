@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 MAX_INIT_BYTES = 65_536
 MAX_MOOF_BYTES = 1_048_576
 MAX_MDAT_BYTES = 33_554_432
@@ -41,8 +43,7 @@ class Init:
     rate_hz: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """One coded frame; times in ticks of the track."""
 
     time: int
@@ -275,23 +276,25 @@ def _parse_run(
     if version_flags & 0x4:
         first_flags = struct.unpack_from(">I", moof, at)[0]
         at += 4
+    each = _FIELDS[version_flags >> 8 & 0xF]
+    values = struct.unpack_from(f">{count * len(each)}I", moof, at)
     samples: list[Sample] = []
     for index in range(count):
-        values = list(defaults)
+        told = [*defaults, 0]
         if index == 0 and first_flags is not None:
-            values[2] = first_flags
-        for place, bit in enumerate((0x100, 0x200, 0x400)):
-            if version_flags & bit:
-                values[place] = struct.unpack_from(">I", moof, at)[0]
-                at += 4
-        composition = 0
-        if version_flags & 0x800:
-            composition = struct.unpack_from(">i" if version_flags >> 24 else ">I", moof, at)[0]
-            at += 4
-        duration, size, flags = values
+            told[2] = first_flags
+        for place, field in enumerate(each, index * len(each)):
+            told[field] = values[place]
+        duration, size, flags, composition = told
+        if version_flags >> 24 and composition >= 0x8000_0000:
+            composition -= 0x1_0000_0000  # signed from version 1 on
         if data_at < 8 or data_at + size > len(mdat):
             raise FragmentError("a sample outside its mdat")
         samples.append(Sample(time, duration, composition, not flags & NON_SYNC, mdat[data_at : data_at + size]))
         data_at += size
         time += duration
     return samples, data_at
+
+
+_FIELDS = [[field for field in range(4) if bits >> field & 1] for bits in range(16)]
+"""By the bits 8 to 11 of a trun's flags: which of duration, size, flags and composition each sample has."""

@@ -49,6 +49,11 @@ class Rung:
         """What the encoder makes; a copy is H.264."""
         return ENCODERS[self.encoder].codec
 
+    @property
+    def megapixels(self) -> float:
+        """In a second."""
+        return Frames(self.width, self.height, self.fps).megapixels
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -63,6 +68,8 @@ class Plan:
     audio_kbps: int = AUDIO_KBPS
     is_over: bool = False
     """It costs more than there was: nothing cheaper could be made of this source."""
+    source_megapixels: float = 0.0
+    """A second of it, as it is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ def plan(
         crf=policy.crf,
         audio_kbps=policy.audio_kbps,
         is_over=cores > means.cores,
+        source_megapixels=_frames(source).megapixels,
     )
 
 

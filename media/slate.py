@@ -75,7 +75,7 @@ def _encoded(rung: Rung) -> list[str]:
     keys = f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
     longest = round(FPS * SEGMENT_SECONDS * 2)
     if rung.encoder != FALLBACK:  # a list stays in its codec
-        rates = Rates(FPS, rung.height, rung.kbps * 2, None, rung.preset, longest)
+        rates = Rates(FPS, rung.megapixels, rung.kbps * 2, None, rung.preset, longest)
         told = ["-fps_mode", "passthrough", *arguments(rung.encoder, rates)]
         return [*told, "-force_key_frames", keys, "-video_track_timescale", str(VIDEO_TIMESCALE)]
     rate = ["-b:v", f"{rung.kbps}k", "-maxrate", f"{rung.kbps * 2}k", "-bufsize", f"{rung.kbps * 4}k"]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+import msgspec
+
 from media.avc import AudioConfig, ConfigError, VideoConfig, parse_audio_config, parse_video_config
 from media.flv import FlvError, Kind, Tag, Value, parse_audio, parse_metadata, parse_video
 from media.frames import FrameMeter
@@ -44,8 +46,7 @@ class Source:
     """As the encoder's metadata claims; 0 where it says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """One tag, put on a time line without wraps."""
 
     tag: Tag

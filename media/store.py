@@ -4,8 +4,9 @@ Names are `<public id>/<rendition>/<file>`.  A reader sees the whole object or n
 name and renames, S3 does so by itself.  Every failure of a store is an OSError.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -160,14 +161,18 @@ class MediaStore:
         Raises:
             OSError: the store is away; some are gone.
         """
+        if not self.is_remote:
+            await asyncio.to_thread(self._delete_each, names)
+            return
         for start in range(0, len(names), DELETE_BATCH):
-            batch = list(names[start : start + DELETE_BATCH])
-            try:
-                with _failures():
-                    await self._store.delete_async(batch)
-            except FileNotFoundError:  # a folder stops at the first that isn't there
-                for name in batch:
-                    await self.delete(name)
+            with _failures():
+                await self._store.delete_async(list(names[start : start + DELETE_BATCH]))
+
+    def _delete_each(self, names: Sequence[str]) -> None:
+        """Of a folder: 0.05 ms each, where one call for them all takes a thread for each."""
+        for name in names:
+            with suppress(FileNotFoundError), _failures():
+                self._store.delete(name)
 
     async def delete_prefix(self, prefix: str) -> int:
         """Remove everything under a folder; returns how many objects that were.

@@ -1,6 +1,7 @@
 """`python -m transcoder`: one worker that turns broadcasts into segments until SIGTERM."""
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -60,6 +61,8 @@ async def work(settings: Settings) -> None:
         beside = [asyncio.create_task(know_machine(settings, pool), name="calibration")]
         if not origin.is_one:
             beside.append(asyncio.create_task(uploads.run(), name="uploads"))
+        gc.collect()
+        gc.freeze()  # what is there now stays: nothing to look through again and again
         try:
             await Intake(bench, worker).run(stop)
         finally:

@@ -146,7 +146,7 @@ def _name(version: bytes, policy: Policy, encoders: Sequence[str]) -> str:
     """Of the file with these figures: everything that they depend on."""
     processors = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     asked = policy.preset_high, policy.preset_low, policy.crf
-    facts = (version, processors, *asked, *sorted(_measured_encoders(policy, encoders)))
+    facts = (version, "one thread", processors, *asked, *sorted(_measured_encoders(policy, encoders)))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16] + ".json"
 
 
@@ -159,7 +159,7 @@ async def _measure(ffmpeg: str, policy: Policy, encoders: Sequence[str]) -> Meas
     with TemporaryDirectory(prefix="leams-calibration-") as name:
         card, sound = f"{name}/card.flv", f"{name}/sound.flv"
         head = [ffmpeg, "-hide_banner", "-v", "error", "-y"]
-        read = ["-threads", "2", "-i", card]
+        read = ["-threads", "1", "-i", card]  # as `media.command` for a source of this size
 
         async def cost(*argv: str, times: int = TIMES) -> float:
             trials = [await attempt([*head, *argv], LIMIT_SECONDS) for _ in range(times)]
@@ -172,9 +172,9 @@ async def _measure(ffmpeg: str, policy: Policy, encoders: Sequence[str]) -> Meas
                 raise CalibrationError(" ".join(argv))
 
         def encoded(encoder: str, size: Frames, kbps: int, preset: str, pixels: str) -> list[str]:
-            rates = Rates(size.fps, size.height, kbps, policy.crf, preset, RATE * 4)
-            scale = _SCALE.format(size)
-            return [*devices([encoder]), *read, "-vf", f"{scale},{pixels}", *arguments(encoder, rates), *null]
+            rates = Rates(size.fps, size.megapixels, kbps, policy.crf, preset, RATE * 4)
+            chain = ["-filter_threads", "1", "-vf", f"{_SCALE.format(size)},{pixels}"]
+            return [*devices([encoder]), *read, *chain, *arguments(encoder, rates), *null]
 
         def whole() -> list[str]:
             sizes = [(HIGH, 2500, policy.preset_high), *[(LOW, 700, policy.preset_low)] * LOWS]
@@ -183,17 +183,17 @@ async def _measure(ffmpeg: str, policy: Policy, encoders: Sequence[str]) -> Meas
             outputs: list[str] = []
             for place, (size, kbps, preset) in enumerate(sizes):
                 chains.append(f"[s{place}]{_SCALE.format(size)},format=yuv420p[v{place}]")
-                rates = Rates(size.fps, size.height, kbps, policy.crf, preset, RATE * 4)
+                rates = Rates(size.fps, size.megapixels, kbps, policy.crf, preset, RATE * 4)
                 outputs += ["-map", f"[v{place}]", *arguments("libx264", rates), *null]
-            return ["-re", *read, "-filter_complex", ";".join(chains), *outputs]
+            return ["-re", *read, "-filter_complex_threads", "1", "-filter_complex", ";".join(chains), *outputs]
 
         null = ["-f", "null", "-"]
-        source = arguments("libx264", Rates(RATE, 720, 3500, None, "veryfast", RATE * 2))
+        source = arguments("libx264", Rates(RATE, HIGH.megapixels, 3500, None, "veryfast", RATE * 2))
         await make("-f", "lavfi", "-i", _CARD, "-frames:v", str(FRAMES), "-pix_fmt", "yuv420p", *source, card)
         await make("-f", "lavfi", "-i", "anoisesrc=r=48000:a=0.2", "-t", str(SOUND_SECONDS), "-c:a", "aac", sound)
         return Measured(
             decoded=await cost(*read, *null),
-            scaled=await cost(*read, "-vf", _SCALE.format(LOW), *null),
+            scaled=await cost(*read, "-vf", _SCALE.format(LOW), "-filter_threads", "1", *null),
             high=await cost(*encoded("libx264", HIGH, 2500, policy.preset_high, "format=yuv420p")),
             low=await cost(*encoded("libx264", LOW, 700, policy.preset_low, "format=yuv420p")),
             whole=await cost(*whole()),

@@ -20,7 +20,7 @@ SOFTWARE_SESSIONS: Final = 64
 DEVICE_SESSIONS: Final = 16
 """Looked for at most; GeForce drivers have given 2, 3, 5 and 8."""
 AT_ONCE: Final = 2
-_RATES: Final = Rates(30.0, 180, 300, None, "superfast", 120)
+_RATES: Final = Rates(30.0, 1.7, 300, None, "superfast", 120)
 
 
 async def probe_encoders(ffmpeg: str) -> dict[str, int]:

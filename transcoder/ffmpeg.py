@@ -8,8 +8,9 @@ import asyncio
 import os
 import time
 from asyncio.subprocess import Process
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from io import FileIO
@@ -23,15 +24,16 @@ from media.window import WindowError
 from transcoder.cutter import Cut, CutError, Cutter
 from transcoder.levels import LevelReader
 from transcoder.packager import FencedError
+from transcoder.pipes import PipeReader, open_pipe
 from transcoder.processes import child, last_words
 from transcoder.progress import Progress, ProgressReader, Watchdog
 from transcoder.thumbnails import JpegReader
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-QUEUE_ITEMS = 2_000
 QUEUE_BYTES = 33_554_432
-CHUNK_BYTES = 65_536
+QUEUE_SECONDS = 25.0
+"""How long input may wait for FFmpeg: two and a half times what a run that is too slow has until a rung is shed."""
 WATCH_SECONDS = 0.5
 DRAIN_SECONDS = 4.0
 
@@ -80,8 +82,13 @@ class Run:
         self._plan = plan
         self._outlets = outlets
         self._names = [*(rung.name for rung in plan.video), AUDIO]
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_ITEMS)
-        self._queued_bytes = 0
+        self._input: asyncio.StreamWriter | None = None
+        self._offered: list[bytes] = []
+        """Since the last turn of the loop, or since before FFmpeg was there."""
+        self._offers: deque[tuple[int, float]] = deque()
+        """What FFmpeg has not taken: where each offer ends, counted from the run's first byte, and when it came."""
+        self._total_bytes = 0
+        self._is_closed = False
         self._cutter = Cutter(self._names, part_target_us)
         self._has_begun = False
         self._waiting: list[Cut] = []
@@ -100,25 +107,42 @@ class Run:
         return self._task.done()
 
     def offer(self, data: bytes) -> bool:
-        """Queue input; False when the queue is full: the run is of no further use."""
-        if self._queued_bytes + len(data) > QUEUE_BYTES or self._queue.full():
+        """Queue input; False when too much waits, or for too long: the run is of no further use."""
+        now = time.monotonic()
+        waiting_bytes = sum(map(len, self._offered))
+        if self._input is not None:
+            waiting_bytes += self._input.transport.get_write_buffer_size()
+        while self._offers and self._offers[0][0] <= self._total_bytes - waiting_bytes:
+            self._offers.popleft()
+        if waiting_bytes + len(data) > QUEUE_BYTES or (self._offers and now - self._offers[0][1] > QUEUE_SECONDS):
             return False
-        self._queue.put_nowait(data)
-        self._queued_bytes += len(data)
-        self._watchdog.note_fed(time.monotonic())
+        if not self._offered:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._offered.append(data)
+        self._total_bytes += len(data)
+        self._offers.append((self._total_bytes, now))
+        self._watchdog.note_fed(now)
         return True
 
-    def close(self) -> bool:
-        """Nothing more goes in; False when the queue is too full to say so."""
-        with suppress(asyncio.QueueFull):
-            self._queue.put_nowait(None)
-            return True
-        return False
+    def close(self) -> None:
+        """Nothing more goes in."""
+        self._is_closed = True
+        self._write()
+
+    def _write(self) -> None:
+        """All that was offered at once: a write takes a tenth of a ms, however little it brings."""
+        if self._input is None:
+            return
+        if self._offered and not self._input.transport.is_closing():
+            self._input.write(b"".join(self._offered))
+        self._offered.clear()
+        if self._is_closed:
+            self._input.close()
 
     async def finish(self) -> RunEnd:
         """Close the input and wait until what went in has come out, but not for long."""
-        if self.close():
-            await self.wait(DRAIN_SECONDS)
+        self.close()
+        await self.wait(DRAIN_SECONDS)
         return await self.abort(RunEnd.DIED)
 
     async def wait(self, seconds: float) -> None:
@@ -168,11 +192,11 @@ class Run:
     async def _tend(self, process: Process, readers: Mapping[str, FileIO]) -> RunEnd:
         async with asyncio.TaskGroup() as group:
             words = group.create_task(last_words(process))
-            writer = group.create_task(self._write(process))
+            self._input = process.stdin
+            self._write()
             watch = group.create_task(self._watch())
             outputs = [group.create_task(self._read(name, pipe)) for name, pipe in readers.items()]
             await asyncio.wait(outputs, return_when=asyncio.ALL_COMPLETED)
-            writer.cancel()
             watch.cancel()
             status = await process.wait()
         async with self._lock:
@@ -182,21 +206,6 @@ class Run:
         _log.warning("ffmpeg_died", status=status, words=words.result())
         return RunEnd.DIED
 
-    async def _write(self, process: Process) -> None:
-        assert process.stdin is not None  # noqa: S101  # opened with a pipe
-        with suppress(BrokenPipeError, ConnectionResetError):
-            is_closed = False
-            while not is_closed:
-                items = [await self._queue.get()]
-                while not self._queue.empty():  # a write takes a tenth of a ms, however little it brings
-                    items.append(self._queue.get_nowait())
-                is_closed = items[-1] is None
-                data = b"".join([item for item in items if item is not None])
-                self._queued_bytes -= len(data)
-                process.stdin.write(data)
-                await process.stdin.drain()
-            process.stdin.close()
-
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
@@ -204,42 +213,36 @@ class Run:
                 raise _EndError(RunEnd.STALLED)
 
     async def _read(self, name: str, pipe: FileIO) -> None:
-        stream = asyncio.StreamReader(limit=CHUNK_BYTES)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(stream), pipe
-        )
-        try:
+        async with open_pipe(pipe) as reader:
             if name == PROGRESS:
-                await self._read_progress(stream)
+                await self._read_progress(reader)
             elif name == LEVELS:
-                await self._read_levels(stream)
+                await self._read_levels(reader)
             elif name == THUMBNAIL:
-                await self._read_thumbnails(stream)
+                await self._read_thumbnails(reader)
             else:
-                await self._read_fragments(name, stream)
-        finally:
-            transport.close()
+                await self._read_fragments(name, reader)
 
-    async def _read_progress(self, stream: asyncio.StreamReader) -> None:
+    async def _read_progress(self, pipe: PipeReader) -> None:
         reader = ProgressReader()
-        while data := await stream.read(CHUNK_BYTES):
+        while data := await pipe.read():
             for report in reader.feed(data, tick := time.monotonic()):
                 self.progress = report
                 self._watchdog.note_out(report, tick)
 
-    async def _read_levels(self, stream: asyncio.StreamReader) -> None:
-        while data := await stream.read(CHUNK_BYTES):
+    async def _read_levels(self, pipe: PipeReader) -> None:
+        while data := await pipe.read():
             self.levels.feed(data)
 
-    async def _read_thumbnails(self, stream: asyncio.StreamReader) -> None:
+    async def _read_thumbnails(self, pipe: PipeReader) -> None:
         reader = JpegReader()
-        while data := await stream.read(CHUNK_BYTES):
+        while data := await pipe.read():
             for picture in reader.feed(data):
                 await self._outlets.thumbnail(picture)
 
-    async def _read_fragments(self, name: str, stream: asyncio.StreamReader) -> None:
+    async def _read_fragments(self, name: str, pipe: PipeReader) -> None:
         reader = FragmentReader()
-        while data := await stream.read(CHUNK_BYTES):
+        while data := await pipe.read():
             for piece in reader.feed(data):
                 if isinstance(piece, Init):
                     self._cutter.take_init(name, piece)

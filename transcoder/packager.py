@@ -46,6 +46,9 @@ AUDIO_GROUP = "audio"
 PARTS_HELD_SECONDS = PARTS_LISTED_TARGETS * SEGMENT_SECONDS + 14.0
 """A part's file outlives its place in the lists by so much: three target durations (RFC 8216bis §6.2.2), and slack."""
 
+PARTS_SWEPT_SECONDS = 5.0
+"""They are deleted together, about so often: 0.04 ms for each of eighty, 0.27 ms for one alone."""
+
 
 class FencedError(Exception):
     """Another worker writes this broadcast now, or it has ended: nothing of ours may follow."""
@@ -253,11 +256,15 @@ class Packager:
     async def _delete_old_parts(self, tick: float) -> None:
         for name, segment in self._timeline.take_left():
             self._old_parts += [(tick + PARTS_HELD_SECONDS, file) for file in self._part_files(name, segment)]
+        if not self._old_parts or self._old_parts[0][0] + PARTS_SWEPT_SECONDS > tick:
+            return
+        files: list[str] = []
         while self._old_parts and self._old_parts[0][0] <= tick:
-            try:
-                await self._store.delete(self._old_parts.popleft()[1])
-            except OSError as error:  # the sweeper finds it
-                _log.warning("part_not_deleted", error=type(error).__name__)
+            files.append(self._old_parts.popleft()[1])
+        try:
+            await self._store.delete_all(files)
+        except OSError as error:  # the sweeper finds them
+            _log.warning("parts_not_deleted", parts=len(files), error=type(error).__name__)
 
     def _part_files(self, name: str, segment: Segment) -> list[str]:
         return [f"{self._public_id}/{name}/{part_name(segment.generation, part.number)}" for part in segment.parts]

@@ -14,16 +14,18 @@ STDERR_BYTES = 4_000
 
 @asynccontextmanager
 async def child(
-    argv: Sequence[str], *, stdin: bool, stdout: bool, descriptors: Sequence[int] = ()
+    argv: Sequence[str], *, stdin: bool, stdout: int | None = None, descriptors: Sequence[int] = ()
 ) -> AsyncIterator[Process]:
     """Run `argv` for as long as the block lasts; its whole group is gone afterwards.
+
+    `stdout` is an open descriptor for what it writes, if anybody wants it.
 
     The kernel kills it when we die, even by SIGKILL (`PR_SET_PDEATHSIG`).
     """
     process = await asyncio.create_subprocess_exec(
         *("setpriv", "--pdeathsig", "KILL", "--", *argv),
         stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE if stdout else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL if stdout is None else stdout,
         stderr=asyncio.subprocess.PIPE,
         pass_fds=descriptors,
         start_new_session=True,

@@ -6,17 +6,19 @@ when nginx tells it that the publisher has left.
 """
 
 import asyncio
+import os
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from io import FileIO
 
 from media.flv import Tag, TagReader
+from transcoder.pipes import PipeReader, open_pipe
 from transcoder.processes import STDERR_BYTES, child
 
 SILENT_SECONDS = 5.0
 RTMPDUMP_SECONDS = 15
 """Its own limit on silence, with which a wait for a publisher ends."""
-CHUNK_BYTES = 65_536
 _PLAYS = b"Starting Live Stream"
 """rtmpdump's word for: nginx has let it play."""
 _PUBLISHED = b"NetStream.Play.PublishNotify"
@@ -33,8 +35,9 @@ class TapSilentError(Exception):
 class Tap:
     """One connection to the ingest; gone for good once it has ended."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, pipe: PipeReader) -> None:
         self._process = process
+        self._pipe = pipe
         self._reader = TagReader()
         self.opened = asyncio.Event()
         """Set once nginx has let it play: whatever is published from now on comes."""
@@ -50,10 +53,8 @@ class Tap:
             TapSilentError: no bytes for so long.
             FlvError: what came is not FLV.
         """
-        assert self._process.stdout is not None  # noqa: S101  # opened with a pipe below
         try:
-            async with asyncio.timeout(patience_seconds):  # `wait_for` makes a task of each read
-                data = await self._process.stdout.read(CHUNK_BYTES)
+            data = await self._pipe.read(patience_seconds)
         except TimeoutError as error:
             raise TapSilentError from error
         return self._reader.feed(data) if data else None
@@ -98,9 +99,13 @@ async def open_tap(pull_url: str, public_id: str) -> AsyncIterator[Tap]:
         "--flv",
         "-",
     ]
-    async with child(argv, stdin=False, stdout=True) as process:
-        tap = Tap(process)
+    async with AsyncExitStack() as stack:
+        ours, theirs = os.pipe()
+        pipe = stack.enter_context(FileIO(ours))
         try:
-            yield tap
+            process = await stack.enter_async_context(child(argv, stdin=False, stdout=theirs))
         finally:
-            tap.close()
+            os.close(theirs)  # the child's copy is what keeps the pipe open
+        tap = Tap(process, await stack.enter_async_context(open_pipe(pipe)))
+        stack.callback(tap.close)
+        yield tap

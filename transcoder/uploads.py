@@ -157,13 +157,13 @@ class LiveOrigin:
         """
         return await self._origin.live.get(name)
 
-    async def delete(self, name: str) -> None:
-        """Remove a live file.
+    async def delete_all(self, names: list[str]) -> None:
+        """Remove live files; those that aren't there are fine.
 
         Raises:
-            OSError: the disk has trouble.
+            OSError: the disk has trouble; some are gone.
         """
-        await self._origin.live.delete(name)
+        await self._origin.live.delete_all(names)
 
 
 Media = MediaStore | LiveOrigin

@@ -87,7 +87,7 @@ async def test_all_but_parts_are_copied(yard: Yard) -> None:
         await yard.until_copied(names)
         assert await yard.copied() == names
         assert await media.get(part) == part.encode()
-        await media.delete(part)
+        await media.delete_all([part])
         assert await media.get(part) is None
         assert await yard.store.get(segment(0)) == segment(0).encode()
 

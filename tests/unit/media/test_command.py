@@ -134,3 +134,17 @@ def test_levels_are_printed_only_for_a_reader() -> None:
     assert chain.startswith("aresample=async=1000:first_pts=0,asplit[sound][heard];[heard]aselect=")
     assert chain.endswith(",anullsink;[sound]anull")
     assert "file='pipe\\:10'" in chain
+
+
+@pytest.mark.parametrize(("height", "fps", "threads"), [(720, 30.0, "1"), (1080, 60.0, "1"), (2160, 30.0, "2")])
+def test_large_sources_are_decoded_and_scaled_by_two_threads(height: int, fps: float, threads: str) -> None:
+    """One does 1080p60 in half of a core's time."""
+    argv = built(replace(HD, width=height * 16 // 9, height=height, fps=fps))
+    assert after(argv, "-threads")[0] == threads
+    assert after(argv, "-filter_complex_threads") == [threads]
+
+
+def test_sound_waits_for_no_copied_picture() -> None:
+    """Its fragments are short beside a copy; beside encoders, which are behind it, half as many are enough."""
+    assert after(built(), "-frag_duration")[-1] == "160000"
+    assert after(built(gop_seconds=2.0), "-frag_duration")[-1] == "74667"

@@ -4,8 +4,8 @@ import pytest
 
 from media.encoders import ENCODERS, FALLBACK, VAAPI_DEVICE, Rates, arguments, devices, uploads
 
-RATES = Rates(fps=30.0, height=720, kbps=2000, crf=None, preset="superfast", longest_gop_frames=120)
-CAPPED = Rates(fps=30.0, height=360, kbps=2000, crf=23, preset="veryfast", longest_gop_frames=120)
+RATES = Rates(fps=30.0, megapixels=27.6, kbps=2000, crf=None, preset="superfast", longest_gop_frames=120)
+CAPPED = Rates(fps=30.0, megapixels=6.9, kbps=2000, crf=23, preset="veryfast", longest_gop_frames=120)
 
 
 def after(argv: list[str], flag: str) -> list[str]:
@@ -52,6 +52,26 @@ def test_a_capped_quality_keeps_the_cap(name: str, flag: str) -> None:
     assert not after(arguments(name, RATES), flag)
 
 
+@pytest.mark.parametrize(
+    ("name", "megapixels", "preset", "threads"),
+    [
+        ("libx264", 27.648, "superfast", "1"),
+        ("libx264", 55.3, "veryfast", "2"),
+        ("libx264", 27.648, "medium", "2"),
+        ("libx264", 6.9, "medium", "1"),
+    ],
+)
+def test_one_thread_where_one_is_far_fast_enough(name: str, megapixels: float, preset: str, threads: str) -> None:
+    """A second one costs more, and holds each frame back."""
+    assert after(arguments(name, Rates(30.0, megapixels, 2000, None, preset, 120)), "-threads") == [threads]
+
+
+def test_x265_follows_x264s_preset() -> None:
+    """Its fastest is as fast as the fastest."""
+    assert after(arguments("libx265", RATES), "-preset") == ["superfast"]
+    assert after(arguments("libx265", Rates(30.0, 0.5, 100, None, "ultrafast", 120)), "-preset") == ["ultrafast"]
+
+
 def test_svt_av1_has_a_constant_rate_alone() -> None:
     """Its low-delay mode caps no quality: the cap is what a playlist declares."""
     assert after(arguments("libsvtav1", CAPPED), "-b:v") == ["2000k"]
@@ -75,11 +95,3 @@ def test_only_h264_is_held_to_a_profile() -> None:
     """High is what every player takes."""
     assert after(arguments("h264_nvenc", RATES), "-profile:v") == ["high"]
     assert after(arguments("hevc_nvenc", RATES), "-profile:v") == []
-
-
-def test_small_pictures_get_one_thread() -> None:
-    """Threads cost more than they bring there; x265's fastest preset follows x264's."""
-    assert after(arguments("libx264", RATES), "-threads") == ["2"]
-    assert after(arguments("libx264", CAPPED), "-threads") == ["1"]
-    assert after(arguments("libx265", RATES), "-preset") == ["superfast"]
-    assert after(arguments("libx265", Rates(30.0, 96, 100, None, "ultrafast", 120)), "-preset") == ["ultrafast"]
