@@ -35,11 +35,13 @@ from tests.services.stack import Stack, running_stack
 from tests.services.waiting import eventually
 
 SECONDS = 24
-"""Of each of the three, again and again: the machine's own pace changes by a tenth over minutes."""
+"""Of each, again and again: on a shared host the same work takes a tenth more in one minute than in the next."""
 QUICK_SECONDS = 20
 SETTLE_SECONDS = 6.0
 """Until a run has worked up its first burst."""
-ROUNDS = 7
+ROUNDS = 9
+SEPARATE_EVERY = 3
+"""Rounds; its ratio is far from its goal."""
 CORES = 1.7
 SOURCE = Source(
     "h264", 1280, 720, 30.0, is_copyable=True, audio_codec="aac", rate_hz=48_000, channels=2, video_kbps=0.0
@@ -144,7 +146,7 @@ async def broadcast_cores(stack: Stack, source: Path, seconds: float) -> tuple[d
 
 
 def measure(seconds: float, rounds: int) -> dict[str, Figure]:
-    """Each round runs all three, one after the other."""
+    """Each round runs the two that are near each other one after the other, every third the third as well."""
     ladder = plan(SOURCE, Policy(), Means(CORES))
     ours: list[float] = []
     one: list[float] = []
@@ -158,23 +160,23 @@ def measure(seconds: float, rounds: int) -> dict[str, Figure]:
         folder.chmod(0o755)
         with running_stack("--no-demo", environment=environment) as stack:
             idle = platform_cores(stack, max(10.0, seconds))
-            for _ in range(rounds):
+            for number in range(rounds):
                 cores, heights = asyncio.run(broadcast_cores(stack, source, seconds))
                 assert heights == [rung.height for rung in ladder.video], heights
                 shares = {process: taken - idle.get(process, 0.0) for process, taken in cores.items()}
                 ours.append(sum(shares.values()))
                 one.append(bare_cores([bare_command(ladder, ladder.video, source, folder)], seconds))
-                separate.append(
-                    bare_cores([bare_command(ladder, [rung], source, folder) for rung in ladder.video], seconds)
-                )
                 print({process: round(share, 3) for process, share in shares.items()}, flush=True)
-                print(f"ours {ours[-1]:.3f}, bare {one[-1]:.3f}, separate {separate[-1]:.3f}", flush=True)
+                print(f"ours {ours[-1]:.3f}, bare {one[-1]:.3f}", flush=True)
+                if number % SEPARATE_EVERY == 0:
+                    apart = [bare_command(ladder, [rung], source, folder) for rung in ladder.video]
+                    separate.append(bare_cores(apart, seconds) / ours[-1])
+                    print(f"separate {separate[-1]:.3f} of ours", flush=True)
     return {
         "platform_to_bare": Figure(round(median_ratio(ours, one), 3), "ratio", GOAL_BARE),
-        "separate_to_platform": Figure(round(median_ratio(separate, ours), 3), "ratio", GOAL_SEPARATE, better="higher"),
+        "separate_to_platform": Figure(round(statistics.median(separate), 3), "ratio", GOAL_SEPARATE, better="higher"),
         "platform": Figure(round(statistics.median(ours), 3), "cores"),
         "bare": Figure(round(statistics.median(one), 3), "cores"),
-        "one_ffmpeg_per_rung": Figure(round(statistics.median(separate), 3), "cores"),
         "beside_transcoder": Figure(
             round(sum(share for process, share in shares.items() if not process.startswith("transcoder")), 3), "cores"
         ),

@@ -5,13 +5,18 @@ asyncio's `StreamReader` and `timeout` do the same for 15 µs a read instead of 
 """
 
 import asyncio
+import fcntl
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from io import FileIO
 from typing import cast
 
 HELD_BYTES = 131_072
 """With so much unread the pipe is left to fill, and the child has to wait."""
+PIPE_BYTES = 262_144
+"""Of the kernel's own: a part of pictures is a write and a read.  In 64 kB, as usual, one of 100 kB was three of each,
+and its muxer waited in between."""
 
 
 class PipeReader(asyncio.Protocol):
@@ -76,6 +81,14 @@ class PipeReader(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def make_pipe(stack: ExitStack | AsyncExitStack) -> tuple[FileIO, int]:
+    """An end to read, which the stack closes, and one to write for a child."""
+    ours, theirs = os.pipe()
+    with suppress(OSError):  # more than this user may have
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return stack.enter_context(FileIO(ours)), theirs
 
 
 @asynccontextmanager

@@ -10,10 +10,9 @@ import os
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from io import FileIO
 
 from media.flv import Tag, TagReader
-from transcoder.pipes import PipeReader, open_pipe
+from transcoder.pipes import PipeReader, make_pipe, open_pipe
 from transcoder.processes import STDERR_BYTES, child
 
 SILENT_SECONDS = 5.0
@@ -100,8 +99,7 @@ async def open_tap(pull_url: str, public_id: str) -> AsyncIterator[Tap]:
         "-",
     ]
     async with AsyncExitStack() as stack:
-        ours, theirs = os.pipe()
-        pipe = stack.enter_context(FileIO(ours))
+        pipe, theirs = make_pipe(stack)
         try:
             process = await stack.enter_async_context(child(argv, stdin=False, stdout=theirs))
         finally:
