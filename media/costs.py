@@ -1,7 +1,7 @@
 """What a ladder costs in cores: core-seconds for each second of media, from figures that a worker measured.  Pure.
 
 A cost is a sum: decoding and scaling by the source's pixels, encoding by the rung's, and a factor for doing it all at
-once; sound, and our own packaging by the rendition.
+once; sound, and our own reading of the stream and packaging by the rendition.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,9 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """x264 with the preset of low rungs."""
     sound: Share = 0.02
     """A second of it, decoded and encoded."""
-    rendition: Share = 0.012
+    session: Share = 0.02
+    """A second of what the encoder sends, read and watched."""
+    rendition: Share = 0.008
     """A second of one rendition, cut and written."""
     together: Annotated[float, msgspec.Meta(ge=0.5, le=2.0)] = 1.2
     """Times the sum of its steps: a whole ladder at the pace of real time shares caches and wakes up often.
@@ -75,7 +77,8 @@ def ladder_cores(costs: Costs, rungs: Iterable[float], source: Frames, copied: i
     """The whole: `rungs` are the encoded ones' own costs; sound is always there."""
     encoded = list(rungs)
     decoded = costs.decoded * source.megapixels if encoded else 0.0
-    return costs.sound + costs.together * (decoded + sum(encoded)) + costs.rendition * (len(encoded) + copied + 1)
+    own = costs.session + costs.rendition * (len(encoded) + copied + 1)
+    return own + costs.sound + costs.together * (decoded + sum(encoded))
 
 
 def _per_megapixel(costs: Costs, rung: Encoded) -> float:

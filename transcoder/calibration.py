@@ -79,6 +79,7 @@ def costs_of(measured: Measured) -> Costs:
         low=near((measured.low - measured.decoded - scaled * source) / low, defaults.low),
         together=min(2.0, max(0.5, measured.whole / parts)) if parts > 0 else defaults.together,
         sound=near(measured.sound / SOUND_SECONDS, defaults.sound),
+        session=defaults.session,
         rendition=defaults.rendition,
         others={
             name: max(1e-4, min(1.0, (cost - measured.decoded) / source - scaled))

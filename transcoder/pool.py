@@ -111,8 +111,8 @@ class Pool:
         self._count()
 
     def packaging_cores(self, renditions: int) -> float:
-        """What our own part of so many renditions is predicted to take."""
-        return self._costs.rendition * renditions
+        """What our own part of a broadcast with so many renditions is predicted to take."""
+        return self._costs.session + self._costs.rendition * renditions
 
     def equip(self, costs: Costs, sessions: Mapping[str, int]) -> None:
         """The machine is known now: plans to come are made with this."""

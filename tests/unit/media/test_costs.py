@@ -38,6 +38,6 @@ def test_frames_are_dropped_before_they_are_scaled() -> None:
 
 def test_a_copy_alone_is_not_decoded() -> None:
     """Sound and cutting are all it costs; the first encoded rung brings the decoder."""
-    costs = Costs(decoded=0.1, sound=0.5, rendition=0.25, together=1.5)
+    costs = Costs(decoded=0.1, sound=0.375, session=0.125, rendition=0.25, together=1.5)
     assert ladder_cores(costs, [], HD, copied=1) == pytest.approx(0.5 + 2 * 0.25)
     assert ladder_cores(costs, [1.0], HD, copied=1) == pytest.approx(0.5 + 3 * 0.25 + 1.5 * (1.0 + 0.1 * HD.megapixels))

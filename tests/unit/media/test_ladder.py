@@ -81,7 +81,7 @@ def test_rates_halve_below_the_top_only() -> None:
 def test_a_small_machine_sheds_the_most_expensive_below_the_top() -> None:
     """Fewer cores, fewer rungs; what is left keeps its order, and one always remains."""
     full = replace(HD, width=1920, height=1080, fps=60.0, video_kbps=6000.0, is_copyable=False)
-    costs = Costs(decoded=0.004, scaled=1e-9, high=0.01, low=0.02, sound=0.0, rendition=0.0, together=1.0)
+    costs = Costs(decoded=0.004, scaled=1e-9, high=0.01, low=0.02, sound=0.0, session=0.0, rendition=0.0, together=1.0)
     # decoding 0.498, then 1.244 + 0.276 + 0.246 + 0.138
     for cores, heights in (
         (2.41, [1080, 720, 480, 360]),
