@@ -75,7 +75,7 @@ def command(ffmpeg: str, plan: Plan, descriptors: Mapping[str, int], part_target
         argv += [*mp4(part_frames(part_target_us, rung.fps), rung.fps), f"pipe:{descriptors[rung.name]}"]
     argv += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{plan.audio_kbps}k", "-ar", str(AUDIO_RATE_HZ), "-ac", "2"]
     argv += ["-af", f"aresample=async=1000:first_pts=0{_levels(descriptors)}"]
-    argv += sound_mp4(SOUND_FRAMES_EARLY if plan.video and encoded == list(plan.video) else SOUND_FRAMES)
+    argv += sound_mp4(SOUND_FRAMES_EARLY if plan.video and not plan.follows_source_keys else SOUND_FRAMES)
     argv += [f"pipe:{descriptors[AUDIO]}"]
     if plan.video:
         argv += ["-map", "[thumbnail]", "-c:v", "mjpeg", "-threads", "1", "-q:v", "5", "-fps_mode", "passthrough"]

@@ -95,7 +95,6 @@ class Run:
         self._waiting: list[Cut] = []
         self._lock = asyncio.Lock()
         self._watchdog = Watchdog(time.monotonic())
-        self._stop = RunEnd.ENDED
         self.progress = Progress(0.0, 0.0)
         self.levels = LevelReader()
         self.pid: int | None = None
@@ -152,7 +151,6 @@ class Run:
 
     async def abort(self, end: RunEnd) -> RunEnd:
         """End it now, unless it already has; returns how it ended."""
-        self._stop = end
         if not self._task.done():
             self._task.cancel()
         await asyncio.wait({self._task})
@@ -183,7 +181,7 @@ class Run:
             for name in (*self._names, PROGRESS, LEVELS, *((THUMBNAIL,) if self._plan.video else ())):
                 readers[name], writers[name] = make_pipe(stack)
                 write_ends.callback(os.close, writers[name])
-            opened = child(self._argv(writers), stdin=True, stdout=False, descriptors=tuple(writers.values()))
+            opened = child(self._argv(writers), stdin=True, descriptors=tuple(writers.values()))
             process = await stack.enter_async_context(opened)
             self.pid = process.pid
             with suppress(OSError):  # where that is forbidden, it works as well

@@ -14,7 +14,7 @@ SILENT_DB: Final = -60.0
 FLOOR_DB: Final = -120.0
 MAX_LINE_BYTES: Final = 4_096
 FRAMES_MAX: Final = 1_000
-"""Of 1,024 samples at 48 kHz the span has 141; one in eight is told."""
+"""Of 1,024 samples at 48 kHz the span has 141; one in sixteen is told."""
 
 
 class LevelReader:

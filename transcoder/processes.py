@@ -18,9 +18,8 @@ async def child(
 ) -> AsyncIterator[Process]:
     """Run `argv` for as long as the block lasts; its whole group is gone afterwards.
 
-    `stdout` is an open descriptor for what it writes, if anybody wants it.
-
-    The kernel kills it when we die, even by SIGKILL (`PR_SET_PDEATHSIG`).
+    `stdout` is an open descriptor for what it writes, if anybody wants it.  The kernel kills
+    the child when we die, even by SIGKILL (`PR_SET_PDEATHSIG`).
     """
     process = await asyncio.create_subprocess_exec(
         *("setpriv", "--pdeathsig", "KILL", "--", *argv),
