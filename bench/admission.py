@@ -34,6 +34,8 @@ QUICK_SECONDS = 16.0
 CORES = 1.2
 """Of two: encoders, ingest and Redis need the rest."""
 SETTLE_SECONDS = 8.0
+TRIES = 3
+"""Of a measurement within which a ladder changed."""
 SPEED_GOAL = 0.995
 """1.0 to the accuracy of FFmpeg's reports over so many seconds."""
 COST_GOAL = 0.15
@@ -77,13 +79,23 @@ async def collect(reader: Transcoding, broadcasts: list[Broadcast], seconds: flo
             by_id[found.public_id].reports.append(found)
 
 
-def planned(log: Path) -> dict[str, float]:
-    """What was predicted of each broadcast's ladder that runs now."""
-    found: dict[str, float] = {}
-    for line in log.read_text().splitlines():
-        if '"run_started"' in line:
-            entry = json.loads(line)
-            found[entry["broadcast"]] = float(entry["cores"])
+def runs(log: Path) -> list[tuple[str, float]]:
+    """Whose run began, and what all ladders together were expected to take from then on, as the worker said then."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"run_started"' in line]
+    return [(line["broadcast"], float(line["all_cores"])) for line in lines]
+
+
+async def settle(log: Path, public_id: str) -> list[tuple[str, float]]:
+    """Wait until this one runs and no run has begun for a while; returns all runs."""
+
+    async def is_running() -> bool:
+        return public_id in dict(await asyncio.to_thread(runs, log))
+
+    await eventually(is_running, "the newest broadcast's run", 20)
+    known = 0
+    while known != len(found := await asyncio.to_thread(runs, log)):
+        known = len(found)
+        await asyncio.sleep(SETTLE_SECONDS)
     return found
 
 
@@ -116,15 +128,18 @@ async def measure(folder: Path, count: int, seconds: float) -> dict[str, Figure]
             await one.transcoding.enqueue()
             stack.enter_context(publisher(source, one.transcoding.address, folder / f"encoder{number}.log"))
             broadcasts.append(one)
-            await asyncio.sleep(SETTLE_SECONDS)
-            for each in broadcasts:
-                each.reports.clear()
-            before = tree_cpu_seconds(worker.pid)
-            await collect(first, broadcasts, seconds)
-            taken = (tree_cpu_seconds(worker.pid) - before) / seconds
-            predicted = sum(planned(log).values())
+            for _ in range(TRIES):
+                begun = await settle(log, one.transcoding.public_id)
+                for each in broadcasts:
+                    each.reports.clear()
+                before = tree_cpu_seconds(worker.pid)
+                await collect(first, broadcasts, seconds)
+                taken = (tree_cpu_seconds(worker.pid) - before) / seconds
+                speeds += [each.speed for each in broadcasts[:-1]]
+                if runs(log) == begun:
+                    break  # else it took neither what was predicted before nor what was after
+            predicted = begun[-1][1]
             misses.append(abs(predicted - taken) / taken)
-            speeds += [each.speed for each in broadcasts[:-1]]
             rungs = [each.rungs for each in broadcasts]
             print(
                 f"{number + 1} broadcasts: rungs {rungs}, cores {taken:.2f}, predicted {predicted:.2f},"

@@ -17,7 +17,7 @@ running_jobs = Gauge("leams_transcoder_running_jobs", "Broadcasts this worker tr
 planned_cores = Gauge("leams_transcoder_planned_cores_ratio", "Share of the core budget that running ladders claim.")
 cost_ratio = Histogram(
     "leams_transcoder_cost_ratio",
-    "Cores that a running ladder takes beside what was predicted of it.",
+    "Cores that a ladder's FFmpeg takes beside what calibration said of it.",
     buckets=(0.5, 0.7, 0.85, 0.95, 1.05, 1.15, 1.3, 1.5, 2.0),
 )
 shed_total = Counter("leams_transcoder_shed_total", "Rungs shed from running ladders, because they were too slow.")

@@ -109,6 +109,7 @@ class Intake:
 
     async def _advertise(self) -> tuple[Capacity, list[Capacity]]:
         """What this worker can carry now, and what all say that it trusts."""
+        self._bench.pool.measure_own(time.process_time(), time.monotonic())
         own = self._bench.pool.capacity(self._worker)
         return own, self._trust.trusted(await self._workers.advertise(own), time.monotonic())
 

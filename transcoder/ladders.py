@@ -115,8 +115,7 @@ class Ladders:
         before, self._cpu = self._cpu, cpu_seconds
         if self._plan is None or before is None or cpu_seconds <= before or speed < LEAST_SPEED:
             return  # a run's beginning, or its end
-        packaging = self._pool.packaging_cores(len(self._plan.video) + 1)
-        self._pool.measure(self._owner, (cpu_seconds - before) / elapsed_seconds + packaging)
+        self._pool.measure(self._owner, (cpu_seconds - before) / elapsed_seconds)
 
     def forget_source(self) -> None:
         """Another source begins: its key frames may be better."""

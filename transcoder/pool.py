@@ -1,14 +1,14 @@
 """Share this worker's cores and encoder sessions among its broadcasts by what their ladders cost.
 
 A ladder holds what was predicted, corrected by what ladders here turned out to cost, and never less than what it was
-seen to take itself.
+seen to take itself.  FFmpeg's part and our own are corrected apart: a copy is nearly all our own.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.costs import Costs
+from media.costs import Costs, packaging_cores
 from media.encoders import FALLBACK, share_sessions
 from media.ladder import Means, Plan
 from transcoder.figures import cost_ratio, planned_cores
@@ -20,15 +20,41 @@ LOAD_LOW: Final = 0.5
 LOAD_HIGH: Final = 2.0
 LOAD_WEIGHT: Final = 0.1
 """Of one measurement in the running ratio; a session measures every two seconds."""
+PRIOR_CORES: Final = 1.0
+"""Of FFmpeg's, thought to have turned out as predicted before anything has run: one ladder."""
+OWN_PRIOR_CORES: Final = 0.1
+"""As that, of our own: two broadcasts."""
+HELD_WEIGHT: Final = 0.25
+"""Of one measurement in what a ladder is seen to take: two seconds of FFmpeg scatter by a tenth."""
+OWN_SECONDS: Final = 2.0
+"""Our own process is measured over so long at least."""
 BANNED_SECONDS: Final = 300.0
 """How long an encoder that failed in a run is not asked for again."""
 
 
+class _Load:
+    """How much more something takes than was predicted, less below 1: of the last measurements, by their weight."""
+
+    def __init__(self, prior_cores: float) -> None:
+        self._taken = self._said = prior_cores
+
+    @property
+    def ratio(self) -> float:
+        return min(LOAD_HIGH, max(LOAD_LOW, self._taken / self._said))
+
+    def note(self, taken_cores: float, said_cores: float) -> None:
+        self._taken += LOAD_WEIGHT * (taken_cores - self._taken)
+        self._said += LOAD_WEIGHT * (said_cores - self._said)
+
+
 @dataclass(slots=True)
 class _Share:
-    predicted: float | None = None
-    """None until the ladder is planned."""
-    measured: float = 0.0
+    encoding: float | None = None
+    """What FFmpeg was predicted to take before anything was learned; None until the ladder is planned."""
+    packaging: float = 0.0
+    """As that: our own part."""
+    measured: float | None = None
+    """FFmpeg's."""
     encoders: dict[str, int] = field(default_factory=dict)
 
     def sessions_of(self, encoder: str) -> int:
@@ -45,7 +71,14 @@ class Pool:
         self._sessions = dict(sessions or {})
         self._banned: dict[str, float] = {}
         self._shares: dict[str, _Share] = {}
-        self._load = 1.0
+        self._encoding = _Load(PRIOR_CORES)
+        self._packaging = _Load(OWN_PRIOR_CORES)
+        self._own: tuple[float, float, float] | None = None
+
+    @property
+    def planned_cores(self) -> float:
+        """What all ladders here are expected to take."""
+        return sum(self._held(share, 0.0) for share in self._shares.values())
 
     @property
     def is_full(self) -> bool:
@@ -73,7 +106,7 @@ class Pool:
             for name, most in self._sessions.items()
             if self._banned.get(name, tick) <= tick
         }
-        return Means(free / self._load, self._costs, sessions)
+        return Means(free, self._costs.corrected(self._encoding.ratio, self._packaging.ratio), sessions)
 
     def is_short(self) -> bool:
         """Do several sessions share too little for one more?"""
@@ -91,28 +124,39 @@ class Pool:
         self._count()
 
     def hold(self, holder: str, plan: Plan) -> None:
-        """Enter a session's ladder, or another one in its place."""
+        """Enter a session's ladder, or another one in its place; it was planned with `means` just now."""
         share = self._shares.setdefault(holder, _Share())
-        share.predicted, share.measured, share.encoders = plan.cores, 0.0, {}
+        share.packaging = packaging_cores(self._costs, len(plan.video) + 1)
+        own = share.packaging * self._packaging.ratio
+        share.encoding = max(0.0, plan.cores - own) / self._encoding.ratio
+        share.measured, share.encoders = None, {}
         for rung in plan.video:
             if not rung.is_copied and rung.encoder != FALLBACK:
                 share.encoders[rung.encoder] = share.encoders.get(rung.encoder, 0) + 1
         self._count()
 
     def measure(self, holder: str, cores: float) -> None:
-        """What the session's ladder was seen to take of late."""
+        """What FFmpeg was seen to take for the session's ladder of late."""
         share = self._shares.get(holder)
-        if share is None or not share.predicted:
+        if share is None or not share.encoding:
             return
-        share.measured = cores
-        ratio = min(LOAD_HIGH, max(LOAD_LOW, cores / share.predicted))
-        self._load += LOAD_WEIGHT * (ratio - self._load)
-        cost_ratio.observe(cores / share.predicted)
+        before = cores if share.measured is None else share.measured
+        share.measured = before + HELD_WEIGHT * (cores - before)
+        self._encoding.note(cores, share.encoding)
+        cost_ratio.observe(cores / share.encoding)
         self._count()
 
-    def packaging_cores(self, renditions: int) -> float:
-        """What our own part of a broadcast with so many renditions is predicted to take."""
-        return self._costs.session + self._costs.rendition * renditions
+    def measure_own(self, cpu_seconds: float, tick: float) -> None:
+        """What this process has taken until now; call it often."""
+        said = sum(share.packaging for share in self._shares.values() if share.encoding is not None)
+        if self._own is not None:
+            before_seconds, before_tick, before_said = self._own
+            if tick - before_tick < OWN_SECONDS and said == before_said:
+                return
+            if said and said == before_said:  # else somebody came or went meanwhile
+                self._packaging.note((cpu_seconds - before_seconds) / (tick - before_tick), said)
+                self._count()
+        self._own = cpu_seconds, tick, said
 
     def equip(self, costs: Costs, sessions: Mapping[str, int]) -> None:
         """The machine is known now: plans to come are made with this."""
@@ -130,7 +174,10 @@ class Pool:
         self._count()
 
     def _held(self, share: _Share, otherwise: float) -> float:
-        return otherwise if share.predicted is None else max(share.predicted * self._load, share.measured)
+        if share.encoding is None:
+            return otherwise
+        encoding = max(share.encoding * self._encoding.ratio, share.measured or 0.0)
+        return encoding + share.packaging * self._packaging.ratio
 
     def _count(self) -> None:
-        planned_cores.set(sum(self._held(share, 0.0) for share in self._shares.values()) / self._cores)
+        planned_cores.set(self.planned_cores / self._cores)

@@ -371,7 +371,8 @@ class Session:
             "run_started",
             source=f"{source.width}x{source.height}@{source.fps:g}",
             rungs=[f"{rung.height}{'c' if rung.is_copied else ''}" for rung in ladder.video],
-            cores=round(ladder.cores, 2),
+            cores=round(ladder.cores, 3),
+            all_cores=round(self._bench.pool.planned_cores, 3),
             is_over=ladder.is_over,
         )
         self._run.offer(self._feed.start() + b"".join(map(self._feed.take, self._pending)))

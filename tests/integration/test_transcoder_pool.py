@@ -185,7 +185,7 @@ async def test_an_encoder_that_fails_in_a_run_is_replaced(transcoding: Transcodi
         async def is_calibrated() -> bool:
             return "calibrated" in await asyncio.to_thread(log.read_text)
 
-        await eventually(is_calibrated, "the calibration", 30)
+        await eventually(is_calibrated, "the calibration", 60)
 
         async def is_equipped() -> bool:
             return [one.encoders for one in await workers_say(transcoding.redis, 1)] == [("h264_nvenc",)]

@@ -36,6 +36,14 @@ def test_frames_are_dropped_before_they_are_scaled() -> None:
     assert half == encoded_cores(costs, Encoded(LOW, "libx264", is_low=True), HD)
 
 
+def test_what_was_learned_corrects_ffmpegs_part_and_ours_apart() -> None:
+    """Sound and pictures by one factor, reading and packaging by the other."""
+    costs = Costs(sound=0.1, together=1.0, session=0.2, rendition=0.05).corrected(1.5, 2.0)
+    assert ladder_cores(costs, [1.0], HD, copied=0) == pytest.approx(
+        2.0 * (0.2 + 2 * 0.05) + 1.5 * (0.1 + 1.0 + costs.decoded * HD.megapixels)
+    )
+
+
 def test_a_copy_alone_is_not_decoded() -> None:
     """Sound and cutting are all it costs; the first encoded rung brings the decoder."""
     costs = Costs(decoded=0.1, sound=0.375, session=0.125, rendition=0.25, together=1.5)

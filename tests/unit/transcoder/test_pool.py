@@ -3,7 +3,7 @@ import pytest
 from media.costs import Costs
 from media.ladder import Plan, Rung
 from transcoder.placement import LEAST_CORES, MOST_JOBS
-from transcoder.pool import BANNED_SECONDS, EXPECTED_CORES, LOAD_HIGH, Pool
+from transcoder.pool import BANNED_SECONDS, EXPECTED_CORES, LOAD_HIGH, OWN_SECONDS, Pool
 
 
 def ladder(cores: float, *encoders: str) -> Plan:
@@ -45,27 +45,76 @@ def test_a_claimed_job_is_expected_to_cost_something() -> None:
 
 
 def test_what_ladders_turn_out_to_cost_corrects_what_is_planned() -> None:
-    """A session that takes more holds more at once; plans to come are made with the ratio."""
-    pool = Pool(4.0)
+    """A session that takes more holds more at once; plans to come are made with the ratio, within bounds."""
+    costs = Costs(session=0.0, rendition=0.0, sound=0.1, together=1.0)
+    pool = Pool(4.0, costs)
     pool.hold("a", ladder(1.0))
     pool.measure("a", 1.5)
-    assert pool.means("b", 0.0).cores == pytest.approx((4.0 - 1.5) / 1.05)
+    assert pool.means("b", 0.0).cores == pytest.approx(4.0 - 1.5)
+    assert 1.0 < pool.means("b", 0.0).costs.together < 1.5
     for _ in range(200):
         pool.measure("a", 9.0)
-    assert pool.means("b", 0.0).cores == pytest.approx((4.0 - 9.0) / LOAD_HIGH)
+    assert pool.means("b", 0.0).cores == pytest.approx(4.0 - 9.0)
+    assert pool.means("b", 0.0).costs.together == LOAD_HIGH
+    assert pool.means("b", 0.0).costs.sound == pytest.approx(0.1 * LOAD_HIGH)
     assert pool.capacity("w").free == -5.0
     pool.measure("nobody", 1.0)
     pool.reserve("c")
     pool.measure("c", 1.0)
 
 
+def test_what_was_learned_is_in_plans_once() -> None:
+    """A ladder planned with corrected costs that takes what they say changes nothing."""
+    costs = Costs(session=0.0, rendition=0.0)
+    pool = Pool(8.0, costs)
+    pool.hold("a", ladder(1.0))
+    for _ in range(200):
+        pool.measure("a", 1.5)
+    pool.hold("b", ladder(3.0))
+    for _ in range(200):
+        pool.measure("b", 3.0)
+        pool.measure("a", 1.5)
+    assert pool.planned_cores == pytest.approx(4.5)
+
+
 def test_cheap_pictures_make_room_but_only_so_much() -> None:
     """A ladder that takes less than was predicted holds the corrected prediction, never less than half."""
-    pool = Pool(4.0)
+    pool = Pool(4.0, Costs(session=0.0, rendition=0.0))
     pool.hold("a", ladder(1.0))
     for _ in range(200):
         pool.measure("a", 0.1)
     assert pool.capacity("w").free == pytest.approx(3.5)
+
+
+def test_one_measurement_is_not_believed_at_once() -> None:
+    """Two seconds of FFmpeg scatter; what lasts is held."""
+    pool = Pool(4.0, Costs(session=0.0, rendition=0.0))
+    pool.hold("a", ladder(1.0))
+    pool.measure("a", 1.0)
+    pool.measure("a", 2.0)
+    assert pool.planned_cores == pytest.approx(1.25)
+    for _ in range(50):
+        pool.measure("a", 2.0)
+    assert pool.planned_cores == pytest.approx(2.0, abs=0.01)
+
+
+def test_what_this_process_takes_itself_is_learned_apart() -> None:
+    """Of all its broadcasts together; spans in which one came or went, or that are short, say nothing."""
+    pool = Pool(4.0, Costs(session=0.1, rendition=0.0))
+    pool.measure_own(5.0, 100.0)
+    pool.measure_own(9.0, 110.0)
+    assert pool.means("c", 0.0).costs.session == pytest.approx(0.1)
+    pool.hold("a", ladder(1.0))
+    pool.hold("b", ladder(0.1))
+    pool.measure_own(20.0, 111.0)
+    pool.measure_own(30.0, 111.0 + OWN_SECONDS / 2)
+    assert pool.means("c", 0.0).costs.session == pytest.approx(0.1)
+    for number in range(1, 200):
+        pool.measure_own(20.0 + 0.3 * OWN_SECONDS * number, 111.0 + OWN_SECONDS * number)
+    learned = pool.means("c", 0.0).costs
+    assert learned.session == pytest.approx(0.15)
+    assert learned.together == Costs().together
+    assert pool.planned_cores == pytest.approx(1.1 + 2 * 0.05)
 
 
 def test_encoder_sessions_are_counted() -> None:
