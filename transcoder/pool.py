@@ -53,6 +53,8 @@ class _Share:
     """What FFmpeg was predicted to take before anything was learned; None until the ladder is planned."""
     packaging: float = 0.0
     """As that: our own part."""
+    costs: Costs | None = None
+    """Of that prediction."""
     measured: float | None = None
     """FFmpeg's."""
     encoders: dict[str, int] = field(default_factory=dict)
@@ -129,7 +131,7 @@ class Pool:
         share.packaging = packaging_cores(self._costs, len(plan.video) + 1)
         own = share.packaging * self._packaging.ratio
         share.encoding = max(0.0, plan.cores - own) / self._encoding.ratio
-        share.measured, share.encoders = None, {}
+        share.costs, share.measured, share.encoders = self._costs, None, {}
         for rung in plan.video:
             if not rung.is_copied and rung.encoder != FALLBACK:
                 share.encoders[rung.encoder] = share.encoders.get(rung.encoder, 0) + 1
@@ -142,7 +144,8 @@ class Pool:
             return
         before = cores if share.measured is None else share.measured
         share.measured = before + HELD_WEIGHT * (cores - before)
-        self._encoding.note(cores, share.encoding)
+        if share.costs is self._costs:
+            self._encoding.note(cores, share.encoding)
         cost_ratio.observe(cores / share.encoding)
         self._count()
 
@@ -159,8 +162,9 @@ class Pool:
         self._own = cpu_seconds, tick, said
 
     def equip(self, costs: Costs, sessions: Mapping[str, int]) -> None:
-        """The machine is known now: plans to come are made with this."""
+        """The machine is known now: plans to come are made with this, and what was learned of a guess is forgotten."""
         self._costs = costs
+        self._encoding = _Load(PRIOR_CORES)
         self._sessions = dict(sessions)
 
     def ban(self, encoder: str, tick: float) -> None:

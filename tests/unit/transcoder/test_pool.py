@@ -77,6 +77,20 @@ def test_what_was_learned_is_in_plans_once() -> None:
     assert pool.planned_cores == pytest.approx(4.5)
 
 
+def test_what_a_guess_was_wrong_by_says_nothing_of_what_was_measured() -> None:
+    """Calibration ends beside the first broadcasts: those hold what they take, and teach no longer."""
+    pool = Pool(8.0, Costs(session=0.0, rendition=0.0))
+    pool.hold("a", ladder(1.0))
+    for _ in range(50):
+        pool.measure("a", 1.9)
+    measured = Costs(session=0.0, rendition=0.0, together=1.1)
+    pool.equip(measured, {})
+    for _ in range(50):
+        pool.measure("a", 1.9)
+    assert pool.means("b", 0.0).costs == measured
+    assert pool.planned_cores == pytest.approx(1.9)
+
+
 def test_cheap_pictures_make_room_but_only_so_much() -> None:
     """A ladder that takes less than was predicted holds the corrected prediction, never less than half."""
     pool = Pool(4.0, Costs(session=0.0, rendition=0.0))
