@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 import structlog
 import uvloop
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from media.live import LiveWindows
 from media.origin import free_share_of, open_origin
@@ -48,7 +50,13 @@ async def work(settings: Settings) -> None:
         stop = stack.enter_context(stop_event())
         probes = {"/livez": loop_probe(asyncio.get_running_loop())}
         stack.enter_context(metrics_server(settings.metrics_host, settings.metrics_port, probes))
-        redis = Redis.from_url(settings.redis_url, socket_timeout=3.0, socket_connect_timeout=1.0, protocol=3)
+        redis = Redis.from_url(
+            settings.redis_url,
+            socket_timeout=3.0,
+            socket_connect_timeout=1.0,
+            protocol=3,
+            retry=Retry(NoBackoff(), 1),  # at once, for a connection that died; whoever needs more tries itself
+        )
         stack.push_async_callback(redis.aclose)
         pool = Pool(settings.cores)
         origin = open_origin(settings.media_store, settings.media_access, settings.live_folder)

@@ -39,7 +39,11 @@ T = TypeVar("T")
 
 TRIES = 6
 ANNOUNCE_SECONDS = 1.0
-"""Less than a segment: a Redis that hangs must not hold FFmpeg up."""
+"""A write of the lists that takes longer has failed: Redis hangs."""
+ANNOUNCE_HELD_SECONDS = 0.2
+"""So long a write may hold up what comes next; then it goes on beside it.  A pipe holds a whole part meanwhile."""
+ANNOUNCE_PAUSE_SECONDS = 0.6
+"""After a failed write, less some jitter: what is new waits, and the next write says it all."""
 CONTAINER_SHARE = 1.05
 """Boxes around the samples: about 24 bytes a sample and 100 a part."""
 AUDIO_GROUP = "audio"
@@ -79,6 +83,14 @@ class Packager:
         self._unwritten: list[Record] = []
         self._is_master_new = False
         self._old_parts: deque[tuple[float, str]] = deque()
+        self._writing: asyncio.Task[bool] | None = None
+        self._quiet_until = 0.0
+
+    async def stop(self) -> None:
+        """Leave nothing behind: a write of the lists that still goes on is ended."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
 
     @property
     def video_rungs(self) -> int | None:
@@ -166,26 +178,57 @@ class Packager:
                 self._timeline.lose(name)
         self._bodies.clear()
         self._settle(is_final=True)
-        return await self.announce()
+        return await self._announce_last()
 
     async def announce(self) -> bool:
-        """Write what is new in the lists; False while Redis is away.
+        """Write what is new in the lists; False while Redis is away, or slow: a later write says it, too.
 
         Raises:
             FencedError: we are no longer the writer.
         """
+        if self._writing is not None and not await self._written(self._writing, 0.0):
+            return False
+        if self._tick() < self._quiet_until:
+            return False
+        return await self._written(self._begin_writing(), ANNOUNCE_HELD_SECONDS)
+
+    async def _announce_last(self) -> bool:
+        """As `announce`, but wait for it: nothing follows."""
+        if self._writing is not None:
+            await self._written(self._writing, 2 * ANNOUNCE_SECONDS)
+        return await self._written(self._begin_writing(), 2 * ANNOUNCE_SECONDS)
+
+    def _begin_writing(self) -> asyncio.Task[bool]:
+        self._writing = asyncio.create_task(self._write(), name="lists")
+        return self._writing
+
+    async def _written(self, writing: asyncio.Task[bool], seconds: float) -> bool:
+        """Wait for the running write no longer than that; one that failed is followed by a pause."""
+        await asyncio.wait({writing}, timeout=seconds)
+        if not writing.done():
+            return False
+        self._writing = None
+        if is_written := writing.result():
+            self._quiet_until = 0.0
+        else:
+            pause = ANNOUNCE_PAUSE_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
+            self._quiet_until = self._tick() + pause
+        return is_written
+
+    async def _write(self) -> bool:
         tails = self._timeline.take_changed()
         if not tails and not self._unwritten and not self._is_master_new:
             return True
         master = self._timeline.master if self._is_master_new else None
-        written = len(self._unwritten)
+        self._is_master_new = False
+        records = list(self._unwritten)
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
                 outcome = await self._live_windows.publish(
                     self._public_id,
                     self._generation,
                     tails,
-                    self._unwritten,
+                    records,
                     master,
                     self._keep_records,
                     next_sequence=self._timeline.next_sequence,
@@ -195,11 +238,12 @@ class Packager:
         except (RedisError, TimeoutError) as error:
             _log.warning("window_not_written", error=type(error).__name__)
             self._timeline.note_unwritten(tails)
+            self._is_master_new = self._is_master_new or master is not None
             return False
         if outcome != "written":
             raise FencedError(outcome)
-        self._is_master_new = False
-        del self._unwritten[:written]
+        if records:
+            self._unwritten = [record for record in self._unwritten if record.sequence > records[-1].sequence]
         return True
 
     async def _restore(self) -> Outcome:

@@ -1,5 +1,6 @@
 """Tell the server how a broadcast goes, on the reports stream; one that can't be sent is lost, the next follows."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TypedDict
@@ -18,8 +19,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 FAR_KEYS_SECONDS = 4.0
 """OvenMediaEngine warns from here on, too."""
 SLOW_SPEED = 0.95
-
-
+SEND_SECONDS = 0.5
+"""A Redis that hangs must not keep us from reading the stream: what its pipe and the ingest hold is about a second."""
 AWAY_SECONDS = 1.0
 """Encoders send picture and sound up to half a second apart."""
 
@@ -51,11 +52,11 @@ class Reporter:
         """The source was understood."""
         await self._send(jobs.Probed(source=shown(source, health), **self._head()))
 
-    async def first_segment(self) -> float:
-        """The first segment can be fetched; returns the seconds since the job was enqueued."""
+    async def first_segment(self) -> float | None:
+        """The first segment can be fetched; returns the seconds since the job was enqueued, None if it wasn't told."""
         seconds = max(0.0, time.time() - self._job.enqueued_ms / 1000)
-        await self._send(jobs.FirstSegment(seconds=seconds, **self._head()))
-        return seconds
+        is_sent = await self._send(jobs.FirstSegment(seconds=seconds, **self._head()))
+        return seconds if is_sent else None
 
     async def health(
         self,
@@ -99,16 +100,19 @@ class Reporter:
             "at_ms": round(time.time() * 1000),
         }
 
-    async def _send(self, report: jobs.LiveReport) -> None:
+    async def _send(self, report: jobs.LiveReport) -> bool:
         try:
-            await self._redis.xadd(
-                jobs.REPORTS_STREAM,
-                {jobs.FIELD: jobs.encode(report)},
-                maxlen=jobs.STREAM_ENTRIES_MAX,
-                approximate=True,
-            )
-        except RedisError as error:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._redis.xadd(
+                    jobs.REPORTS_STREAM,
+                    {jobs.FIELD: jobs.encode(report)},
+                    maxlen=jobs.STREAM_ENTRIES_MAX,
+                    approximate=True,
+                )
+        except (RedisError, TimeoutError) as error:
             _log.warning("report_lost", report=type(report).__name__, error=type(error).__name__)
+            return False
+        return True
 
 
 def shown(source: Source, health: Health) -> jobs.Source:

@@ -140,6 +140,7 @@ class Session:
         finally:
             if self._run is not None:
                 await asyncio.shield(self._run.abort(RunEnd.ENDED))
+            await asyncio.shield(self._packager.stop())
 
     async def _serve(self) -> Ending:
         await self._packager.recover()
@@ -383,8 +384,10 @@ class Session:
     async def _publish(self, cuts: Sequence[Cut]) -> None:
         is_public = await self._packager.publish(cuts)
         if is_public and not self._has_first:
-            self._has_first = True
             seconds = await self._reporter.first_segment()
+            if seconds is None:
+                return  # the next part says it
+            self._has_first = True
             first_segment_seconds.observe(seconds)
             self._log.info("first_segment", seconds=round(seconds, 2))
 

@@ -14,6 +14,7 @@ from media.window import Live
 from tests.services.bare_ingest import bare_ingest
 from tests.services.encoder import encoder_command, publishing
 from tests.services.processes import listens, running
+from tests.services.redis_proxy import RedisProxy
 from tests.services.transcoders import Transcoding, children_named, discontinuities, has_segments, signal_all, whole
 from tests.services.waiting import eventually
 from transcoder.intake import MAX_DELIVERIES
@@ -233,3 +234,47 @@ async def test_a_redis_that_comes_back_learns_what_it_missed(
                     assert encoder.poll() is None
     assert set(discontinuities(live).values()) == {0}
     assert live.generation == before.generation
+
+
+@pytest.mark.parametrize("is_hung", [True, False])
+async def test_a_stream_of_many_bits_goes_on_without_redis(
+    pull_url: str,
+    redis: Redis,
+    redis_port: int,
+    tmp_path: Path,
+    is_hung: bool,  # noqa: FBT001  # a table
+) -> None:
+    """Redis out of reach for twelve seconds, silent or refusing: no run ends, and pictures come as before."""
+    public_id = f"manybits{is_hung:d}"
+    video = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "0", "-minrate", "4000k"]
+    rate = ["-maxrate", "4000k", "-bufsize", "4000k", "-x264-params", "nal-hrd=cbr", "-b:v", "4000k"]
+    async with RedisProxy(redis_port) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        transcoding = Transcoding(redis, url, pull_url, tmp_path / "media", public_id=public_id)
+        await transcoding.enqueue(known_gop_seconds=2.0)
+        with (
+            transcoding.worker("one"),
+            publishing(encoder_command(transcoding.address, size="640x360", fps=30, video=video, extra=rate)),
+        ):
+            before = await transcoding.live_when(has_segments(3), "three segments")
+            if is_hung:
+                proxy.drop()
+            else:
+                await proxy.refuse()
+            folder = transcoding.media / public_id / "v1"
+            count = len(list(folder.glob("*-[0-9]*.m4s")))
+
+            async def has_written_on() -> bool:
+                return len(list(folder.glob("*-[0-9]*.m4s"))) >= count + 6
+
+            await eventually(has_written_on, "twelve seconds of segments without Redis", 18)
+            if is_hung:
+                proxy.restore()
+            else:
+                await proxy.accept()
+            live = await transcoding.live_when(has_segments(next_sequence(before) + 8), "all segments", 15)
+        log = (tmp_path / "one.log").read_text()
+    assert '"window_not_written"' in log
+    assert '"run_ended"' not in log
+    assert set(discontinuities(live).values()) == {0}
+    assert [one.sequence for one in whole(live, "v1")] == list(range(live.next_sequence))

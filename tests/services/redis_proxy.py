@@ -24,10 +24,18 @@ class RedisProxy:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.refuse()
+
+    async def refuse(self) -> None:
+        """Cut all connections, and let nobody in."""
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def accept(self) -> None:
+        """Be there again after `refuse`."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     def mute(self) -> None:
         """Swallow what comes down the connections that subscribe now; the others work on."""
