@@ -22,7 +22,16 @@ from starlette.routing import BaseRoute, Route
 from media.broadcast import Drop, Refusal, StartJob, State, Step, publish, publisher_gone
 from media.stream_key import key_hash
 from server.broadcasts import store
-from server.broadcasts.control import Control, call_worker, change, end_within, holder_of, perform, remember_refused
+from server.broadcasts.control import (
+    Control,
+    call_worker,
+    change,
+    end_within,
+    holder_of,
+    keep_blocked,
+    perform,
+    remember_refused,
+)
 from server.broadcasts.hook_call import BODY_MAX_BYTES, HookCall, parse_hook_call
 from server.broadcasts.ingest import IngestError
 from server.broadcasts.rules import REFUSAL_WORDS
@@ -82,8 +91,7 @@ async def on_publish(request: "Request[AppState]") -> Response:
     except _NotAdmittedError as refused:
         response = _answer("publish", "refused", started, 403)
         if refused.channel_id is not None and refused.code is not None:
-            words = REFUSAL_WORDS[refused.code]
-            response.background = BackgroundTask(remember_refused, control, refused.channel_id, refused.code, words)
+            response.background = BackgroundTask(_remember, control, refused.channel_id, refused.code)
         elif call is not None:
             response.background = BackgroundTask(_count_refused, limits, call.session.address)
         return response
@@ -97,6 +105,12 @@ async def on_publish(request: "Request[AppState]") -> Response:
     # once the answer has left: Redis has no part in letting an encoder in, and what fails the reconciler mends
     response.background = BackgroundTask(_follow_up, control, limits, admitted, step)
     return response
+
+
+async def _remember(control: Control, channel_id: int, code: Refusal) -> None:
+    await remember_refused(control, channel_id, code, REFUSAL_WORDS[code])
+    if code is Refusal.BLOCKED:
+        await keep_blocked(control, channel_id)
 
 
 async def _follow_up(control: Control, limits: "RateLimiter", row: BroadcastRow, step: Step) -> None:

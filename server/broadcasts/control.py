@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 BLOCK_SECONDS = 30.0
 """After a stop the channel's encoders are refused for so long: OBS would be back after 2 s."""
+BLOCK_MOST_SECONDS = 1_000.0
+"""An encoder that tries on after the staff's stop puts its return off by so long at most.  OBS waits half as long again
+before each try, at most 15 minutes: how long it has tried so far is always longer than until its next try."""
 REFUSED_SECONDS = 600
 """How long the dashboard remembers a refused encoder."""
 _SEEN_SECONDS = 60
@@ -273,6 +276,15 @@ async def remember_refused(control: Control, channel_id: int, code: str, message
         await control.redis.set(refused_key(channel_id), msgspec.json.encode(refused), ex=REFUSED_SECONDS)
     except (RedisError, OSError) as error:
         _log.warning("refusal_not_remembered", channel=channel_id, error=type(error).__name__)
+
+
+async def keep_blocked(control: Control, channel_id: int) -> None:
+    """An encoder that tries on after the staff's stop is no new broadcast; never raises."""
+    try:
+        async with control.db.acquire() as connection:
+            await store.keep_blocked(connection, channel_id, time.time(), BLOCK_SECONDS, BLOCK_MOST_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        _log.warning("block_not_kept", channel=channel_id, error=type(error).__name__)
 
 
 async def last_refused(control: Control, channel_id: int) -> Refused | None:

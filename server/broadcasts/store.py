@@ -6,7 +6,7 @@ deadlock.
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from media.broadcast import Broadcast, Session, State
@@ -227,6 +227,20 @@ async def rotate_capability(connection: "Connection", channel_id: int, capabilit
         capability,
     )
     return bool(done == "UPDATE 1")
+
+
+async def keep_blocked(connection: "Connection", channel_id: int, now: float, least: float, most: float) -> None:
+    """A refused encoder came back after the staff's stop: refuse it for as long again as it has tried, in limits."""
+    await connection.execute(
+        "UPDATE channels c SET publish_blocked_until = greatest(c.publish_blocked_until, $2::timestamptz + least($4, "
+        " greatest($3, $2::timestamptz - b.ended_at)))"
+        " FROM (SELECT end_reason, ended_at FROM broadcasts WHERE channel_id = $1 ORDER BY created_at DESC LIMIT 1) b"
+        " WHERE c.id = $1 AND b.end_reason = 'stopped_by_staff'",
+        channel_id,
+        _moment(now),
+        timedelta(seconds=least),
+        timedelta(seconds=most),
+    )
 
 
 async def block_publishing(connection: "Connection", channel_id: int, until: float) -> None:

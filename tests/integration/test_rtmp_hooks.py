@@ -259,6 +259,36 @@ async def test_an_encoder_that_comes_and_leaves_all_the_time_is_refused(
     assert b"too_many_sessions" in await until_refused(redis, channel_id)
 
 
+@pytest.mark.parametrize("reason", ["stopped", "stopped_by_staff"])
+async def test_an_encoder_that_tries_on_after_the_staffs_stop_stays_out(
+    ingest: IngestPorts, db: Pool, redis: Redis, reason: str
+) -> None:
+    """OBS goes on by itself, ever more slowly: each try puts its return off; its owner's own stop does not last."""
+    channel_id, key = await make_channel(db, "Maria")
+    assert (await ask(ingest, key)).status_code == 302
+    await db.execute(
+        "UPDATE broadcasts SET state = 'ended', ended_at = now() - interval '100 s', end_reason = $1", reason
+    )
+    await db.execute("UPDATE channels SET publish_blocked_until = now() + interval '5 s'")
+    assert (await ask(ingest, key)).status_code == 403
+    assert b"blocked" in await until_refused(redis, channel_id)
+    left = "SELECT extract(epoch FROM publish_blocked_until - now())::float FROM channels"
+
+    async def is_put_off() -> bool:
+        return float(await db.fetchval(left)) > 90
+
+    if reason == "stopped_by_staff":
+        await until(is_put_off, "a later end")
+    await db.execute("UPDATE broadcasts SET ended_at = now() - interval '3 h'")
+    assert (await ask(ingest, key)).status_code == 403
+    expected = 1_000 if reason == "stopped_by_staff" else 5
+
+    async def is_bounded() -> bool:
+        return abs(float(await db.fetchval(left)) - expected) < 10
+
+    await until(is_bounded, "an end within bounds")
+
+
 async def test_publishing_goes_on_without_redis(
     settings: Settings, db: Pool, service_folder: Path, tmp_path: Path
 ) -> None:
