@@ -109,8 +109,9 @@ class Intake:
 
     async def _advertise(self) -> tuple[Capacity, list[Capacity]]:
         """What this worker can carry now, and what all say that it trusts."""
-        self._bench.pool.measure_own(time.process_time(), time.monotonic())
-        own = self._bench.pool.capacity(self._worker)
+        tick = time.monotonic()
+        self._bench.pool.measure_own(time.process_time(), tick)
+        own = self._bench.pool.capacity(self._worker, tick)
         return own, self._trust.trusted(await self._workers.advertise(own), time.monotonic())
 
     async def _is_left_over(self, patience: float) -> bool:

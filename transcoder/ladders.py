@@ -77,7 +77,10 @@ class Ladders:
             return False  # between two reports nothing is known
         self._judged = progress
         later = self._pool.later_than(self._owner)
-        return self._shedder.note(fed_seconds, progress.out_seconds, tick, later_sessions=later)
+        is_slow = self._shedder.note(fed_seconds, progress.out_seconds, tick, later_sessions=later)
+        if is_slow:
+            self._pool.note_slow(tick)
+        return is_slow
 
     def could_copy(self, gop_seconds: float | None) -> bool:
         """Is the top encoded although the encoder's own picture could be sent on by now?"""

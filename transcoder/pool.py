@@ -28,6 +28,8 @@ HELD_WEIGHT: Final = 0.25
 """Of one measurement in what a ladder is seen to take: two seconds of FFmpeg scatter by a tenth."""
 OWN_SECONDS: Final = 2.0
 """Our own process is measured over so long at least."""
+SLOW_SECONDS: Final = 60.0
+"""After a ladder fell behind there is no room for so long, whatever was planned: the machine is slower than it said."""
 BANNED_SECONDS: Final = 300.0
 """How long an encoder that failed in a run is not asked for again."""
 
@@ -76,6 +78,7 @@ class Pool:
         self._encoding = _Load(PRIOR_CORES)
         self._packaging = _Load(OWN_PRIOR_CORES)
         self._own: tuple[float, float, float] | None = None
+        self._slow_until = 0.0
 
     @property
     def planned_cores(self) -> float:
@@ -87,13 +90,13 @@ class Pool:
         """Has it as many jobs as it may have, whatever they cost?"""
         return len(self._shares) >= MOST_JOBS
 
-    def capacity(self, worker: str) -> Capacity:
+    def capacity(self, worker: str, tick: float = 0.0) -> Capacity:
         """What the other workers should know."""
         held = sum(self._held(share, EXPECTED_CORES) for share in self._shares.values())
         return Capacity(
             worker,
             round(self._cores, 3),
-            round(self._cores - held, 3),
+            round(self._bounded(self._cores - held, tick), 3),
             len(self._shares),
             tuple(sorted(self._sessions)),
             self._costs.high,
@@ -103,6 +106,9 @@ class Pool:
         """What this session's ladder may cost and use; what it holds already counts as free."""
         others = [share for name, share in self._shares.items() if name != holder]
         free = self._cores - sum(self._held(share, LEAST_CORES) for share in others)
+        own = self._shares.get(holder)
+        if own is None or own.encoding is None:
+            free = self._bounded(free, tick)
         sessions = {
             name: most - sum(share.sessions_of(name) for share in others)
             for name, most in self._sessions.items()
@@ -167,6 +173,10 @@ class Pool:
         self._encoding = _Load(PRIOR_CORES)
         self._sessions = dict(sessions)
 
+    def note_slow(self, tick: float) -> None:
+        """A ladder here has fallen behind for so long that it sheds a rung."""
+        self._slow_until = tick + SLOW_SECONDS
+
     def ban(self, encoder: str, tick: float) -> None:
         """It failed in a run: plan without it for a while."""
         if encoder in self._sessions:
@@ -176,6 +186,9 @@ class Pool:
         """The session is over."""
         self._shares.pop(holder, None)
         self._count()
+
+    def _bounded(self, free: float, tick: float) -> float:
+        return min(0.0, free) if tick < self._slow_until else free
 
     def _held(self, share: _Share, otherwise: float) -> float:
         if share.encoding is None:

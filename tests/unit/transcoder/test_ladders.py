@@ -38,8 +38,9 @@ def test_what_does_not_fit_runs_behind_all_others() -> None:
 
 
 def test_a_slow_run_is_judged_by_its_reports() -> None:
-    """Each report once; none before media has come out."""
-    ladders = Ladders(Policy(), Pool(9.0), "a")
+    """Each report once; none before media has come out.  Then there is no room for another, either."""
+    pool = Pool(9.0)
+    ladders = Ladders(Policy(), pool, "a")
     ladders.begin(HD, None, None, 0.0)
     assert not ladders.is_too_slow(0.0, Progress(0.0, 0.0), 100.0)
     slow = []
@@ -49,6 +50,7 @@ def test_a_slow_run_is_judged_by_its_reports() -> None:
             slow.append(tick)
         assert not ladders.is_too_slow(float(tick), report, float(tick))
     assert slow == [SPAN, SPAN * 2]
+    assert Ladders(Policy(), pool, "b").begin(HD, None, None, slow[-1] + 1).is_over
 
 
 def test_rungs_are_shed_one_by_one_and_stay_away() -> None:

@@ -3,7 +3,7 @@ import pytest
 from media.costs import Costs
 from media.ladder import Plan, Rung
 from transcoder.placement import LEAST_CORES, MOST_JOBS
-from transcoder.pool import BANNED_SECONDS, EXPECTED_CORES, LOAD_HIGH, OWN_SECONDS, Pool
+from transcoder.pool import BANNED_SECONDS, EXPECTED_CORES, LOAD_HIGH, OWN_SECONDS, SLOW_SECONDS, Pool
 
 
 def ladder(cores: float, *encoders: str) -> Plan:
@@ -89,6 +89,20 @@ def test_what_a_guess_was_wrong_by_says_nothing_of_what_was_measured() -> None:
         pool.measure("a", 1.9)
     assert pool.means("b", 0.0).costs == measured
     assert pool.planned_cores == pytest.approx(1.9)
+
+
+def test_a_machine_that_is_slower_than_it_said_has_no_room() -> None:
+    """For a while: others take what comes, a newcomer is copied; who runs already keeps what was planned."""
+    pool = Pool(8.0, Costs(session=0.0, rendition=0.0))
+    pool.hold("a", ladder(1.0))
+    pool.reserve("b")
+    pool.note_slow(100.0)
+    assert pool.capacity("w", 101.0).free == 0.0
+    assert pool.means("b", 101.0).cores == 0.0
+    assert pool.means("c", 101.0).cores == 0.0
+    assert pool.means("a", 101.0).cores == pytest.approx(8.0 - LEAST_CORES)
+    assert pool.capacity("w", 100.0 + SLOW_SECONDS).free == pytest.approx(7.0 - EXPECTED_CORES)
+    assert pool.means("c", 100.0 + SLOW_SECONDS).cores == pytest.approx(7.0 - LEAST_CORES)
 
 
 def test_cheap_pictures_make_room_but_only_so_much() -> None:
