@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 0.5
 """For Redis; without it the dashboard knows the state and the source, but no figures."""
+CHECK_SECONDS = 1.0
+"""For Postgres to say whether a capability is right: a player waits for it, and the edge may know what it was."""
+REFUSED = "max-age=3"
+"""How long the edge keeps a refusal: nginx counts whole seconds, so less than 4 s; five with what the check takes."""
+PROVEN = f"{REFUSED}, stale-while-revalidate=300, stale-if-error=300"
+"""And a capability that is right: the same, then it is asked for again, by one request while the others go on.
+
+Without an answer it stays right for five minutes: longer than a restart or a failover of Postgres, and nobody can
+revoke it without Postgres. The end is for an edge that lost its web processes while elsewhere a capability is revoked.
+"""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -101,10 +111,11 @@ async def rotate(request: "Request[AppState]") -> Response:
 async def check_capability(request: "Request[AppState]") -> Response:
     """For the edge alone: may whoever has this secret read the broadcast's media?"""
     given = request.headers.get("x-leams-capability", "")  # not in the path, which is logged
-    async with request.state["db"].acquire() as connection:
+    async with asyncio.timeout(CHECK_SECONDS), request.state["db"].acquire() as connection:
         secret = await capability_of(connection, request.path_params["public_id"])
-    is_right = secret is not None and hmac.compare_digest(secret.encode(), given.encode())
-    return Response(status_code=204 if is_right else 403)
+    if secret is not None and hmac.compare_digest(secret.encode(), given.encode()):
+        return Response(status_code=204, headers={"Cache-Control": PROVEN})
+    return Response(status_code=403, headers={"Cache-Control": REFUSED})
 
 
 def dashboard_of(row: "BroadcastRow | None", figures: Figures, channel: "ChannelRow") -> Dashboard:

@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -20,6 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
+from server.broadcasts.routes import PROVEN, REFUSED
 from tests.services.edge import edge_nginx
 from tests.services.waiting import eventually
 from workbench.machine import free_port, give_to_user
@@ -36,6 +37,9 @@ class Echo:
         self.playlists = 0
         self.asked: list[str] = []
         self.capabilities = 0
+        self.good = GOOD
+        self.proven = PROVEN
+        self.capability_failure: int | None = None
         self.app = Starlette(
             routes=[
                 Route("/live/{path:path}", self.playlist),
@@ -54,8 +58,12 @@ class Echo:
 
     async def capability(self, request: Request) -> Response:
         self.capabilities += 1
-        is_good = (request.path_params["public_id"], request.headers.get("x-leams-capability")) == (PRIVATE, GOOD)
-        return Response(status_code=204 if is_good else 403, headers={"Cache-Control": "no-store"})
+        if self.capability_failure is not None:
+            return JSONResponse({}, self.capability_failure)
+        is_good = (request.path_params["public_id"], request.headers.get("x-leams-capability")) == (PRIVATE, self.good)
+        return Response(
+            status_code=204 if is_good else 403, headers={"Cache-Control": self.proven if is_good else REFUSED}
+        )
 
     async def part(self, request: Request) -> Response:
         """A part that came while it was waited for."""
@@ -338,7 +346,7 @@ async def test_what_is_private_is_not_there_without_its_capability(edge: httpx.A
 
 
 async def test_a_capability_opens_lists_and_media(edge: httpx.AsyncClient, echo: Echo, folder: Path) -> None:
-    """Lists without the prefix, files from the folder, parts from the web process; asked once in 5 s, never logged."""
+    """Lists without the prefix, files from the folder, parts from the web process; asked once in 4 s, never logged."""
     prefix = f"/private/{GOOD}"
     echo.asked.clear()
     echo.capabilities = 0
@@ -352,7 +360,7 @@ async def test_a_capability_opens_lists_and_media(edge: httpx.AsyncClient, echo:
     assert (await edge.get(f"{prefix}/media/{PRIVATE}/v1/7-p9.m4s")).content == b"private segment"
     missing = await edge.get(f"{prefix}/media/{PRIVATE}/v1/7-p8.m4s")
     assert (missing.status_code, missing.json()["path"]) == (404, f"/media/{PRIVATE}/v1/7-p8.m4s")
-    assert echo.capabilities <= 2  # 5 s may have passed
+    assert echo.capabilities <= 2  # 3 s may have passed
 
     async def log_with_the_line() -> str | None:
         log = (folder / "edge/log").read_text()
@@ -430,6 +438,123 @@ async def test_without_web_processes_the_api_says_come_back(folder: Path) -> Non
             assert reply.json()["error"]["code"] == "unavailable"
             assert (await client.get("/alice")).status_code == 200
             assert (await client.get("/media/abc/v1/7-0.m4s")).status_code == 200
+
+
+def assert_away(reply: httpx.Response) -> None:
+    """What players get, on other sites too, when nobody can say: a typed refusal that nobody keeps."""
+    assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
+    assert reply.headers["Content-Type"].startswith("application/json")
+    error = reply.json()["error"]
+    assert (error["code"], error["retry_after_seconds"]) == ("unavailable", 1)
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in reply.headers
+
+
+@asynccontextmanager
+async def edge_of(folder: Path, name: str, port: int) -> AsyncIterator[tuple[httpx.AsyncClient, Path]]:
+    """An edge of one's own before a web process on `port`; yields a client of it and its log."""
+    own = folder / name
+    own.mkdir()
+    own.chmod(0o755)
+    with ExitStack() as stack:
+        starting = edge_nginx(own, [port], folder / "dist", folder / "media")
+        address = await asyncio.to_thread(stack.enter_context, starting)
+        async with httpx.AsyncClient(base_url=address) as client:
+            yield client, own / "edge/log"
+
+
+async def test_without_web_processes_players_are_told_to_come_back(folder: Path) -> None:
+    """Lists, parts that are waited for, media elsewhere and whatever is private: the same typed 503 for all."""
+    private = f"/private/{GOOD}"
+    async with edge_of(folder, "players", free_port()) as (client, log):
+        for path in (
+            "/live/abc/index.m3u8",
+            "/live/abc/v1/index.m3u8?_HLS_msn=7&_HLS_part=1",
+            "/live/abc/v1/index.m3u8?_HLS_part=1",
+            "/vod/abc/v1/index.m3u8",
+            "/media/abc/v1/7-p9.m4s",
+            "/media/abc/v1/",
+            f"{private}/live/{PRIVATE}/index.m3u8",
+            f"{private}/vod/{PRIVATE}/index.m3u8",
+            f"{private}/media/{PRIVATE}/v1/7-0.m4s",
+            f"{private}/media/{PRIVATE}/v1/7-p9.m4s",
+        ):
+            assert_away(await client.get(path))
+        assert (await client.head("/live/abc/index.m3u8")).status_code == 503
+        assert (await client.get("/.well-known/jwks.json")).json()["error"]["code"] == "unavailable"
+        assert (await client.get(f"/live/{PRIVATE}/index.m3u8")).status_code == 404
+        assert GOOD not in log.read_text()
+
+
+@pytest.mark.parametrize("failure", [500, 503])
+async def test_who_was_let_in_goes_on_while_nobody_can_say_who_may(folder: Path, failure: int) -> None:
+    """Postgres away, then the web process too: lists and media for the capability that is known, 503 for any other."""
+    echo = Echo()
+    known, strange = f"/private/{GOOD}", f"/private/{BAD}"
+    private_list, segment = f"/live/{PRIVATE}/v1/index.m3u8", f"/media/{PRIVATE}/v1/7-0.m4s"
+    async with AsyncExitStack() as stack:
+        web = await stack.enter_async_context(AsyncExitStack())
+        port = await web.enter_async_context(serving(echo.app))
+        client, log = await stack.enter_async_context(edge_of(folder, f"known-{failure}", port))
+        assert (await client.get(known + segment)).content == b"private segment"
+        assert (await client.get(strange + segment)).status_code == 404
+        echo.capability_failure = failure
+        await asyncio.sleep(4.1)  # what the edge keeps without asking
+        asked = echo.capabilities
+        for _ in range(3):
+            assert (await client.get(known + private_list)).text == PLAYLIST
+            assert (await client.get(known + segment)).content == b"private segment"
+            assert (await client.get(f"{known}/media/{PRIVATE}/v1/7-p9.m4s")).content == b"private segment"
+            assert_away(await client.get(strange + private_list))
+            assert_away(await client.get(strange + segment))
+            assert_away(await client.get(f"{known}/live/{PRIVATE[:-1]}2/v1/index.m3u8"))
+        assert echo.capabilities > asked
+        await web.aclose()
+        assert (await client.get(known + segment)).content == b"private segment"
+        assert_away(await client.get(f"{known}/media/{PRIVATE}/v1/7-p8.m4s"))
+        assert_away(await client.get(f"{known}/live/{PRIVATE}/v2/index.m3u8"))
+        assert_away(await client.get(strange + segment))
+        text = log.read_text()
+        assert GOOD not in text
+        assert BAD not in text
+
+
+async def test_a_revoked_capability_is_noticed_in_five_seconds(folder: Path) -> None:
+    """Also when it was used while Postgres was away: the refusal counts, and is not forgotten in the next outage."""
+    echo = Echo()
+    segment = f"/private/{GOOD}/media/{PRIVATE}/v1/7-0.m4s"
+    async with serving(echo.app) as port, edge_of(folder, "revoked", port) as (client, _):
+        assert (await client.get(segment)).status_code == 200
+        echo.capability_failure = 503
+        await asyncio.sleep(4.1)
+        assert (await client.get(segment)).status_code == 200
+        echo.good, echo.capability_failure = "another-capability-of-it", None
+        async with asyncio.timeout(5):
+            while (await client.get(segment)).status_code != 404:  # noqa: ASYNC110  # asking is the point
+                await asyncio.sleep(0.2)
+        echo.capability_failure = 503
+        await asyncio.sleep(4.1)
+        assert_away(await client.get(segment))
+
+
+async def test_what_was_proven_long_ago_lets_nobody_in(folder: Path) -> None:
+    """However often it is used meanwhile: after its time the capability has to be asked for. Here two seconds."""
+    echo = Echo()
+    echo.proven = "max-age=1, stale-while-revalidate=2, stale-if-error=2"
+    segment = f"/private/{GOOD}/media/{PRIVATE}/v1/7-0.m4s"
+    async with serving(echo.app) as port, edge_of(folder, "long-ago", port) as (client, _):
+        assert (await client.get(segment)).status_code == 200
+        echo.capability_failure = 503
+        async with asyncio.timeout(6):
+            while (reply := await client.get(segment)).status_code == 200:  # noqa: ASYNC110  # asking is the point
+                await asyncio.sleep(0.1)
+        assert_away(reply)
+        assert_away(await client.get(segment))
+        echo.capability_failure = None
+        async with asyncio.timeout(5):  # who failed is not asked again for a second
+            while (await client.get(segment)).status_code != 200:  # noqa: ASYNC110  # asking is the point
+                await asyncio.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from chat.presence import stored_info
 from chat.shards import Shards
 from media.broadcast import Session
+from server.broadcasts.routes import PROVEN, REFUSED
 from server.db.pool import Pool
 from server.settings import Settings
 from tests.services.people import Person, Site, open_site, refusal
@@ -148,7 +149,10 @@ async def test_only_the_right_secret_opens_and_rotation_closes(site: Site, setti
 
     async def opens(named: str, given: str) -> bool:
         headers = {"X-Leams-Capability": given}
-        return (await fan.client.get(f"/internal/capability/{named}", headers=headers)).status_code == 204
+        reply = await fan.client.get(f"/internal/capability/{named}", headers=headers)
+        is_open = reply.status_code == 204
+        assert (reply.status_code, reply.headers["Cache-Control"]) == ((204, PROVEN) if is_open else (403, REFUSED))
+        return is_open
 
     old = await secret()
     assert await opens(public_id, old)
