@@ -493,4 +493,6 @@ class Session:
         extra = [self._change[1]] if self._change and now - self._change[0] < CHANGE_SHOWN_SECONDS else []
         health = self._watch.health()
         heard = heard_of(self._source, self._run.levels, health.sound_away_seconds)
-        await self._reporter.health(self._source, health, heard, self._packager.renditions, speed, extra)
+        # with renditions it says as much as the report of the first segment, which may have been lost
+        renditions = self._packager.renditions if self._has_first else ()
+        await self._reporter.health(self._source, health, heard, renditions, speed, extra)

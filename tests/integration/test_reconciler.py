@@ -17,7 +17,19 @@ from redis.asyncio import Redis
 from chat.presence import stored_info
 from chat.shards import Shards, open_shards
 from media.broadcast import Session
-from media.jobs import FIELD, REPORTS_STREAM, Failed, FirstSegment, Gone, Health, LiveReport, Probed, Source, encode
+from media.jobs import (
+    FIELD,
+    REPORTS_STREAM,
+    Failed,
+    FirstSegment,
+    Gone,
+    Health,
+    LiveReport,
+    Probed,
+    RenditionFigures,
+    Source,
+    encode,
+)
 from media.live import LiveWindows
 from media.policy import Wish
 from server.broadcasts import reports, store
@@ -275,6 +287,39 @@ async def test_reports_move_the_broadcast(away: Control, db: Pool, redis: Redis,
         pass
     pending = await redis.xpending(REPORTS_STREAM, "jobs")
     assert pending["pending"] == 0, "everything is acknowledged, nonsense too"
+
+
+async def test_health_with_renditions_stands_for_a_lost_first_segment(
+    away: Control, db: Pool, redis: Redis, shards: Shards
+) -> None:
+    """Only of this encoder session, only with something to play, and never for what has ended or waits."""
+    channel_id, _ = await make_channel(db, "Maria")
+    public_id = await insert(db, channel_id, "starting", ago_seconds=1.0)
+    await reports.apply_waiting(away, block_ms=10)  # makes the group
+    playing = Health(
+        public_id=public_id,
+        publish_count=1,
+        generation=1,
+        at_ms=1,
+        source=SOURCE,
+        renditions=(RenditionFigures("v1", 1280, 720, 30.0, 2500),),
+        speed=1.0,
+    )
+    await report(redis, away, msgspec.structs.replace(playing, renditions=()))
+    assert (await last_row(db))["state"] == "starting", "nothing is out yet"
+    await report(redis, away, msgspec.structs.replace(playing, publish_count=0))
+    assert (await last_row(db))["state"] == "starting", "an earlier session's"
+    await report(redis, away, playing)
+    row = await last_row(db)
+    assert (row["state"], row["live_at"] is not None) == ("live", True)
+    assert (await stored_info(shards, channel_id)).live == "live"
+    for state in ("interrupted", "ended"):
+        async with db.acquire() as connection:
+            await connection.execute(
+                "UPDATE broadcasts SET state = $1, ended_at = CASE WHEN $1 = 'ended' THEN now() END", state
+            )
+        await report(redis, away, playing)
+        assert (await last_row(db))["state"] == state
 
 
 async def test_what_cannot_be_played_ends_with_its_reason(away: Control, db: Pool, redis: Redis) -> None:
