@@ -43,7 +43,8 @@ from server.broadcasts.control import (
 )
 from server.broadcasts.ingest import Ingest, open_ingest
 from server.broadcasts.reconciler import Reconciler
-from server.db.pool import Pool
+from server.broadcasts.statistics import Stream
+from server.db.pool import Connection, Pool
 from server.settings import Settings
 from tests.services.ingest import (
     IngestPorts,
@@ -155,6 +156,45 @@ async def test_an_ingest_that_stays_away_has_no_encoders(away: Control, db: Pool
     reconciler._away_since = time.time() - 10.0
     await look(away, reconciler)
     assert (await last_row(db))["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+async def test_an_encoder_that_came_back_meanwhile_is_not_lost(
+    away: Control,
+    db: Pool,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    is_found: bool,  # noqa: FBT001  # a case
+) -> None:
+    """It resumed between the look at the rows and the change: what was seen says nothing of the new session."""
+    channel_id, _ = await make_channel(db, "Maria")
+    public_id = await insert(db, channel_id, "live")
+    before = Stream(public_id, Session("78", "10.0.0.8"), 1000, 0, 0, 0.0, "", "", 0, 0)
+    read = store.open_broadcasts
+    resumptions = [1]
+
+    async def streams(_now: float) -> dict[str, Stream]:
+        return {public_id: before} if is_found else {}
+
+    async def open_broadcasts(connection: Connection) -> list[store.BroadcastRow]:
+        rows = await read(connection)
+        if resumptions:
+            resumptions.pop()
+            await connection.execute(
+                "UPDATE broadcasts SET publish_count = publish_count + 1, state = 'starting', ingest_client_id = '79'"
+            )
+        return rows
+
+    reconciler = Reconciler(away)
+    monkeypatch.setattr(reconciler, "_streams", streams)
+    monkeypatch.setattr(store, "open_broadcasts", open_broadcasts)
+    await look(away, reconciler)
+    row = await last_row(db)
+    assert (row["state"], row["ingest_client_id"], row["publish_count"]) == ("starting", "79", 2)
+    await look(away, reconciler)
+    row = await last_row(db)
+    after = ("starting", "78") if is_found else ("interrupted", None)
+    assert (row["state"], row["ingest_client_id"]) == after, "a look at this session itself counts"
 
 
 async def test_the_grace_ends_a_broadcast_and_its_playlists(
