@@ -155,6 +155,7 @@ class Health(_Report, frozen=True, kw_only=True):
 
     source: Source
     renditions: tuple[RenditionFigures, ...]
+    """Empty until the first segment of this encoder session is out."""
     speed: float
     """FFmpeg's: below 1 it falls behind."""
     warnings: tuple[Warned, ...] = ()

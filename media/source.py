@@ -1,8 +1,8 @@
 """Learn from an encoder's tags what it sends, and notice when that changes.  Pure: times come in.
 
-Start rule: at the first key frame, once sound is known to come or not to come; sound alone starts after
-`SOUND_ONLY_MS`.  A change of configuration or a break in time ends what was built on the old one: the next start is at
-the next key frame.
+Start rule: at the first key frame, once the picture's size is known and sound is known to come or not to come; sound
+alone starts after `SOUND_ONLY_MS`.  A change of configuration or a break in time ends what was built on the old one:
+the next start is at the next key frame.
 """
 
 from collections import deque
@@ -133,6 +133,7 @@ class SourceWatch:
         self._picture_start_ms: int | None = None
         self._keys: deque[int] = deque(maxlen=KEYS_KEPT)
         self._meter = FrameMeter()
+        self._has_frames = False
         self._had_sound = True
         self._had_picture = True
 
@@ -176,10 +177,11 @@ class SourceWatch:
                 self._reset(change)
             return Seen(tag, time_ms, is_key=False, is_config=True, change=change)
         change = change or self._jump(stream, time_ms)
-        if change is None and not self._had_picture and head.is_key:
+        if change is None and not self._had_picture and head.is_key and self._video_config is not None:
             change = "picture_appeared"
         if change:
             self._reset(change)
+        self._has_frames = True
         stream.note(time_ms, len(tag.data))
         self._meter.pass_time(time_ms, JUMP_FORWARD_MS)
         self._meter.take(time_ms, _shown_later_ms(tag.data), 1000 / self._fps(), is_key=head.is_key)
@@ -249,6 +251,8 @@ class SourceWatch:
 
     def source(self) -> Source | None:
         """The source, once there is enough to start on; settles whether it has sound and picture."""
+        if self.lacks_header:
+            return None  # a picture of unknown size: nothing can be planned, and no decoder could read it
         now_ms = self._clock_ms or 0
         has_sound = self._audio.codec is not None and (self._audio.codec != "aac" or self._audio_config is not None)
         if self._picture_start_ms is None:
@@ -272,6 +276,11 @@ class SourceWatch:
             channels=self._audio_config.channels if has_sound and self._audio_config else 0,
             video_kbps=self._number("videodatarate"),
         )
+
+    @property
+    def lacks_header(self) -> bool:
+        """Frames of a picture have come, but never the sequence header that they need."""
+        return self._has_frames and self._video_config is None
 
     def unsupported(self) -> str | None:
         """The codec that keeps this source from being transcoded, from tags or from the metadata alone."""

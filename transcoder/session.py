@@ -47,6 +47,8 @@ RETURN_SECONDS = 3.0
 SILENT_TAPS = 2
 """Taps in a row that had a stream, and nothing from it for five seconds each."""
 HEALTH_SECONDS = 2.0
+HEADER_SECONDS = 10.0
+"""For so long frames may come without their sequence header: encoders send it first, and the ingest repeats it."""
 CHANGE_SHOWN_SECONDS = 60.0
 MAX_PENDING = 1_500
 LAST_TRIES = 5
@@ -122,6 +124,7 @@ class Session:
         self._run: Run | None = None
         self._pending: list[Seen] = []
         self._pending_since_ms = 0
+        self._headless_since: float | None = None
         self._has_first = False
         policy = (job.ladder or Wish()).narrow(bench.settings.ladder)
         self._ladders = Ladders(policy, bench.pool, owner)
@@ -241,6 +244,7 @@ class Session:
         is_slate_next = bool(self._job.slate_seconds and self._packager.renditions)
         deadline = time.monotonic() + (ARRIVAL_AGAIN_SECONDS if is_slate_next else ARRIVAL_SECONDS)
         deaf = 0
+        self._headless_since = None
         pause = 0.03
         while (before := time.monotonic()) < deadline:
             async with open_tap(self._bench.settings.rtmp_pull_url, self._job.public_id) as tap:
@@ -303,6 +307,17 @@ class Session:
         if self._source is None:
             raise _FailedError("no_media", "The encoder is connected, but sends no picture that can be shown.")
 
+    def _give_up_if_headless(self) -> None:
+        """Frames that no decoder can read: their sequence header does not come."""
+        if not self._watch.lacks_header:
+            return
+        now = time.monotonic()
+        self._headless_since = self._headless_since or now
+        if now - self._headless_since >= HEADER_SECONDS:
+            raise _FailedError(
+                "no_media", "The encoder sends a picture without its H.264 header, so nobody can decode it: restart it."
+            )
+
     async def _take_all(self, tags: list[Tag]) -> None:
         for tag in tags:
             await self._take(tag)
@@ -333,7 +348,9 @@ class Session:
     async def _wait_for_start(self, seen: Seen) -> None:
         if seen.is_config:
             return
-        is_waiting = not self._restarts.may_begin(time.monotonic())
+        self._give_up_if_headless()
+        # whatever follows begins with the newest key frame: what is older would only be behind
+        is_waiting = self._watch.lacks_header or not self._restarts.may_begin(time.monotonic())
         if seen.is_key and (is_waiting or not self._pending or self._pending[0].tag.kind is Kind.AUDIO):
             self._pending = [seen]  # sound from before the first picture is dropped
             self._pending_since_ms = round(time.time() * 1000)
@@ -479,4 +496,6 @@ class Session:
         extra = [self._change[1]] if self._change and now - self._change[0] < CHANGE_SHOWN_SECONDS else []
         health = self._watch.health()
         heard = heard_of(self._source, self._run.levels, health.sound_away_seconds)
-        await self._reporter.health(self._source, health, heard, self._packager.renditions, speed, extra)
+        # with renditions it says as much as the report of the first segment, which may have been lost
+        renditions = self._packager.renditions if self._has_first else ()
+        await self._reporter.health(self._source, health, heard, renditions, speed, extra)

@@ -109,6 +109,17 @@ async def change(control: Control, public_id: str, transition: Transition) -> Br
     return after
 
 
+def if_current(publish_count: int, transition: Transition) -> Transition:
+    """The transition for as long as the broadcast is in this encoder session: of a later one nothing was said."""
+
+    def transition_if_current(broadcast: Broadcast, now: float) -> Step:
+        if broadcast.publish_count != publish_count:
+            return Step(broadcast)
+        return transition(broadcast, now)
+
+    return transition_if_current
+
+
 async def stop_broadcast(control: Control, public_id: str, reason: EndReason) -> bool:
     """End an open broadcast and keep its encoder from starting the next at once; False when there is none.
 

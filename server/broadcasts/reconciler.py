@@ -16,7 +16,7 @@ from media.jobs import lease_key
 from server.background import JobState, repeat
 from server.broadcasts import store
 from server.broadcasts.announce import announce, is_announced
-from server.broadcasts.control import Control, change, enqueue, open_control, remember_seen
+from server.broadcasts.control import Control, change, enqueue, if_current, open_control, remember_seen
 from server.broadcasts.ingest import IngestError
 from server.broadcasts.rules import (
     AWAY_SECONDS,
@@ -118,12 +118,14 @@ class Reconciler:
     async def _mend(self, mend: Mend) -> None:
         _mended_total.labels(type(mend).__name__).inc()
         match mend:
-            case LoseEncoder(public_id):
+            case LoseEncoder(public_id, publish_count):
                 _log.warning("encoder_lost", broadcast=public_id)
-                await change(self._control, public_id, lambda known, now: publisher_gone(known, None, now))
-            case FindEncoder(public_id, session):
+                lost = if_current(publish_count, lambda known, now: publisher_gone(known, None, now))
+                await change(self._control, public_id, lost)
+            case FindEncoder(public_id, publish_count, session):
                 _log.warning("encoder_found", broadcast=public_id)
-                await change(self._control, public_id, lambda known, _now: publisher_found(known, session))
+                found = if_current(publish_count, lambda known, _now: publisher_found(known, session))
+                await change(self._control, public_id, found)
             case DropEncoder(name, session, is_silent):
                 await self._drop(name, session, is_silent=is_silent)
             case _:

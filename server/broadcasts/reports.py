@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from redis.exceptions import ResponseError
 
-from media.broadcast import Broadcast, Step, end, first_segment
+from media.broadcast import State, end, first_segment
 from media.jobs import (
     FIELD,
     REPORTS_GROUP,
@@ -30,7 +30,7 @@ from media.jobs import (
 )
 from server.background import JobState, repeat
 from server.broadcasts import history, store
-from server.broadcasts.control import BLOCK_SECONDS, Control, Transition, change, open_control, remember_refused
+from server.broadcasts.control import BLOCK_SECONDS, Control, change, if_current, open_control, remember_refused
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -83,10 +83,13 @@ async def apply(control: Control, report: LiveReport) -> None:
             await _remember_source(control, report.public_id, report.publish_count, report.source)
         case FirstSegment():
             _first_segment_seconds.observe(report.seconds)
-            await change(control, report.public_id, _if_current(report, first_segment))
+            await change(control, report.public_id, if_current(report.publish_count, first_segment))
         case Health():
             row = await _remember_source(control, report.public_id, report.publish_count, report.source)
             if row is not None:
+                if row.broadcast.state is State.STARTING and report.renditions:
+                    # something plays, and the report that says so first was lost: no other one would follow
+                    await change(control, report.public_id, if_current(report.publish_count, first_segment))
                 told = msgspec.json.encode(report)
                 await control.redis.set(health_key(report.public_id), told, ex=history.REPORT_SECONDS)
                 await history.remember(control.redis, control.db, row, report)
@@ -118,18 +121,10 @@ async def _apply_entry(control: Control, fields: dict[bytes, bytes]) -> None:
         _log.error("transcode_report_refused", error=str(error))
 
 
-def _if_current(report: LiveReport, transition: Transition) -> Transition:
-    def transition_if_current(broadcast: Broadcast, now: float) -> Step:
-        if broadcast.publish_count != report.publish_count:
-            return Step(broadcast)
-        return transition(broadcast, now)
-
-    return transition_if_current
-
-
 async def _fail(control: Control, report: Failed) -> None:
     """The encoder sends what can't be played: end it, keep it out for a moment, and say why on the dashboard."""
-    row = await change(control, report.public_id, _if_current(report, lambda known, now: end(known, "failed", now)))
+    failed = if_current(report.publish_count, lambda known, now: end(known, "failed", now))
+    row = await change(control, report.public_id, failed)
     if row is None or row.broadcast.is_open:
         return
     _log.warning("broadcast_failed", broadcast=report.public_id, code=report.code)

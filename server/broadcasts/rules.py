@@ -43,6 +43,8 @@ class LoseEncoder:
     """The row has an encoder that the ingest doesn't have."""
 
     public_id: str
+    publish_count: int
+    """The encoder session that was compared: the next one may have begun since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class FindEncoder:
     """The ingest has another encoder than the row."""
 
     public_id: str
+    publish_count: int
+    """As in `LoseEncoder`."""
     session: Session
 
 
@@ -97,12 +101,12 @@ def compare(
         elif now - seen[name].changed_at >= SILENT_SECONDS:
             mends.append(DropEncoder(name, stream.publisher, is_silent=True))
         elif broadcast.state in PUBLISHING and stream.publisher != broadcast.session and _is_settled(broadcast, now):
-            mends.append(FindEncoder(name, stream.publisher))
+            mends.append(FindEncoder(name, broadcast.publish_count, stream.publisher))
     for broadcast in by_id.values():
         stream_now = streams.get(broadcast.public_id)
         is_there = stream_now is not None and stream_now.publisher is not None
         if broadcast.state in PUBLISHING and not is_there and _is_settled(broadcast, now):
-            mends.append(LoseEncoder(broadcast.public_id))
+            mends.append(LoseEncoder(broadcast.public_id, broadcast.publish_count))
     return mends
 
 

@@ -17,7 +17,19 @@ from redis.asyncio import Redis
 from chat.presence import stored_info
 from chat.shards import Shards, open_shards
 from media.broadcast import Session
-from media.jobs import FIELD, REPORTS_STREAM, Failed, FirstSegment, Gone, Health, LiveReport, Probed, Source, encode
+from media.jobs import (
+    FIELD,
+    REPORTS_STREAM,
+    Failed,
+    FirstSegment,
+    Gone,
+    Health,
+    LiveReport,
+    Probed,
+    RenditionFigures,
+    Source,
+    encode,
+)
 from media.live import LiveWindows
 from media.policy import Wish
 from server.broadcasts import reports, store
@@ -31,7 +43,8 @@ from server.broadcasts.control import (
 )
 from server.broadcasts.ingest import Ingest, open_ingest
 from server.broadcasts.reconciler import Reconciler
-from server.db.pool import Pool
+from server.broadcasts.statistics import Stream
+from server.db.pool import Connection, Pool
 from server.settings import Settings
 from tests.services.ingest import (
     IngestPorts,
@@ -143,6 +156,45 @@ async def test_an_ingest_that_stays_away_has_no_encoders(away: Control, db: Pool
     reconciler._away_since = time.time() - 10.0
     await look(away, reconciler)
     assert (await last_row(db))["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+async def test_an_encoder_that_came_back_meanwhile_is_not_lost(
+    away: Control,
+    db: Pool,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    is_found: bool,  # noqa: FBT001  # a case
+) -> None:
+    """It resumed between the look at the rows and the change: what was seen says nothing of the new session."""
+    channel_id, _ = await make_channel(db, "Maria")
+    public_id = await insert(db, channel_id, "live")
+    before = Stream(public_id, Session("78", "10.0.0.8"), 1000, 0, 0, 0.0, "", "", 0, 0)
+    read = store.open_broadcasts
+    resumptions = [1]
+
+    async def streams(_now: float) -> dict[str, Stream]:
+        return {public_id: before} if is_found else {}
+
+    async def open_broadcasts(connection: Connection) -> list[store.BroadcastRow]:
+        rows = await read(connection)
+        if resumptions:
+            resumptions.pop()
+            await connection.execute(
+                "UPDATE broadcasts SET publish_count = publish_count + 1, state = 'starting', ingest_client_id = '79'"
+            )
+        return rows
+
+    reconciler = Reconciler(away)
+    monkeypatch.setattr(reconciler, "_streams", streams)
+    monkeypatch.setattr(store, "open_broadcasts", open_broadcasts)
+    await look(away, reconciler)
+    row = await last_row(db)
+    assert (row["state"], row["ingest_client_id"], row["publish_count"]) == ("starting", "79", 2)
+    await look(away, reconciler)
+    row = await last_row(db)
+    after = ("starting", "78") if is_found else ("interrupted", None)
+    assert (row["state"], row["ingest_client_id"]) == after, "a look at this session itself counts"
 
 
 async def test_the_grace_ends_a_broadcast_and_its_playlists(
@@ -275,6 +327,39 @@ async def test_reports_move_the_broadcast(away: Control, db: Pool, redis: Redis,
         pass
     pending = await redis.xpending(REPORTS_STREAM, "jobs")
     assert pending["pending"] == 0, "everything is acknowledged, nonsense too"
+
+
+async def test_health_with_renditions_stands_for_a_lost_first_segment(
+    away: Control, db: Pool, redis: Redis, shards: Shards
+) -> None:
+    """Only of this encoder session, only with something to play, and never for what has ended or waits."""
+    channel_id, _ = await make_channel(db, "Maria")
+    public_id = await insert(db, channel_id, "starting", ago_seconds=1.0)
+    await reports.apply_waiting(away, block_ms=10)  # makes the group
+    playing = Health(
+        public_id=public_id,
+        publish_count=1,
+        generation=1,
+        at_ms=1,
+        source=SOURCE,
+        renditions=(RenditionFigures("v1", 1280, 720, 30.0, 2500),),
+        speed=1.0,
+    )
+    await report(redis, away, msgspec.structs.replace(playing, renditions=()))
+    assert (await last_row(db))["state"] == "starting", "nothing is out yet"
+    await report(redis, away, msgspec.structs.replace(playing, publish_count=0))
+    assert (await last_row(db))["state"] == "starting", "an earlier session's"
+    await report(redis, away, playing)
+    row = await last_row(db)
+    assert (row["state"], row["live_at"] is not None) == ("live", True)
+    assert (await stored_info(shards, channel_id)).live == "live"
+    for state in ("interrupted", "ended"):
+        async with db.acquire() as connection:
+            await connection.execute(
+                "UPDATE broadcasts SET state = $1, ended_at = CASE WHEN $1 = 'ended' THEN now() END", state
+            )
+        await report(redis, away, playing)
+        assert (await last_row(db))["state"] == state
 
 
 async def test_what_cannot_be_played_ends_with_its_reason(away: Control, db: Pool, redis: Redis) -> None:

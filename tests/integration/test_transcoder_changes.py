@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from media import jobs
+from media.flv import Kind, Tag, TagReader, parse_video
 from media.window import Live
 from tests.services.bare_ingest import bare_ingest
 from tests.services.encoder import encoder_command, publishing
-from tests.services.splice import record, replay_command, splice
+from tests.services.splice import publishing_tags, record, replay_command, splice
 from tests.services.transcoders import Transcoding, discontinuities, has_segments, listed, whole
 from tests.services.waiting import eventually
 
@@ -90,6 +91,40 @@ async def test_another_sound_on_one_connection(transcoding: Transcoding, tmp_pat
             )
     assert set(discontinuities(live).values()) == {1}
     assert listed(live, "audio").segments[-1].timescale == listed(before, "audio").segments[-1].timescale
+
+
+async def test_a_picture_without_its_header_ends_in_a_clear_report(transcoding: Transcoding, tmp_path: Path) -> None:
+    """Key frames that nothing describes: the worker waits for the header, then says what is wrong, once."""
+    file = tmp_path / "whole.flv"
+    record(encoder_command(str(file), seconds=25.0))
+    tags = TagReader().feed(file.read_bytes())
+    headless = [tag for tag in tags if tag.kind is not Kind.VIDEO or parse_video(tag.data).packet == "frame"]
+    with transcoding.worker("one"):
+        await transcoding.worker_ready()
+        await transcoding.enqueue()
+        with publishing_tags(headless, transcoding.address):
+            failed = await transcoding.report(jobs.Failed, 25)
+        assert (await transcoding.redis.xpending(jobs.JOBS_STREAM, jobs.JOBS_GROUP))["pending"] == 0
+    assert (failed.code, "header" in failed.message) == ("no_media", True)
+    assert [type(report) for report in transcoding.reports] == [jobs.Failed]
+    assert runs(transcoding) == []
+
+
+async def test_a_header_that_comes_late_is_waited_for(transcoding: Transcoding, tmp_path: Path) -> None:
+    """Three seconds after the first key frame: the broadcast begins then, with the newest key frame."""
+    file = tmp_path / "whole.flv"
+    record(encoder_command(str(file), seconds=20.0))
+    tags = TagReader().feed(file.read_bytes())
+    header = next(tag for tag in tags if tag.kind is Kind.VIDEO and parse_video(tag.data).packet == "config")
+    early = [tag for tag in tags if tag is not header and tag.time_ms < 3_000]
+    late = [tag for tag in tags if tag.time_ms >= 3_000]
+    with transcoding.worker("one"):
+        await transcoding.worker_ready()
+        await transcoding.enqueue()
+        moved = Tag(header.kind, late[0].time_ms, header.data)
+        with publishing_tags([*early, moved, *late], transcoding.address):
+            live = await transcoding.live_when(has_segments(2), "two segments")
+    assert set(discontinuities(live).values()) == {0}
 
 
 async def test_a_copied_top_whose_key_frames_drift_apart_is_encoded(transcoding: Transcoding, tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 import struct
 import subprocess
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from media.flv import HEADER, Tag, write_tag
 from tests.services.encoder import ffmpeg_path
 
 _HEADER_BYTES = 13
@@ -48,3 +52,32 @@ def replay_command(file: Path, address: str) -> list[str]:
     """The file once, at its own pace, its streams as they are."""
     words = ["-hide_banner", "-loglevel", "error", "-re", "-i", str(file), "-c", "copy", "-f", "flv", address]
     return [ffmpeg_path(), *words]
+
+
+@contextmanager
+def publishing_tags(tags: Sequence[Tag], address: str) -> Iterator[None]:
+    """These very tags at their own pace, for as long as the block lasts: FFmpeg only carries the bytes."""
+    words = ["-hide_banner", "-loglevel", "error", "-fflags", "nobuffer", "-f", "data", "-i", "pipe:0"]
+    words += ["-map", "0", "-c", "copy", "-f", "data", "-flush_packets", "1", address]
+    over = threading.Event()
+    with subprocess.Popen([ffmpeg_path(), *words], stdin=subprocess.PIPE, bufsize=0) as process:
+        stdin = process.stdin
+        assert stdin is not None
+
+        def send() -> None:
+            start = time.monotonic()
+            with suppress(BrokenPipeError):
+                stdin.write(HEADER)
+                for tag in tags:
+                    if over.wait(max(0.0, start + tag.time_ms / 1000 - time.monotonic())):
+                        return
+                    stdin.write(write_tag(tag))
+
+        sender = threading.Thread(target=send, name="encoder")
+        sender.start()
+        try:
+            yield
+        finally:
+            over.set()
+            process.kill()
+            sender.join()

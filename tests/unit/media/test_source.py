@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.flv import FlvError, Kind, Tag, TagReader
+from media.ladder import Means, plan
+from media.policy import Policy
 from media.source import JUMP_FORWARD_MS, Change, SourceWatch
 from tests.unit.media.test_avc import ASC, PROGRESSIVE, RECORD, UNCROPPED, sps
 from tests.unit.media.test_flv import script, text
@@ -280,14 +282,60 @@ def test_a_script_that_says_nothing_keeps_what_is_known() -> None:
     assert watch.metadata == {"framerate": 25.0}
 
 
-@given(st.lists(st.builds(Tag, st.sampled_from(Kind), st.integers(0, 2**32 - 1), st.binary(max_size=30)), max_size=30))
+def test_a_picture_without_its_header_is_no_source() -> None:
+    """Its size is unknown, with sound and without, however long it goes on; the header makes it one at once."""
+    watch, changes = fed(*stream(0, 20_000))
+    assert watch.lacks_header
+    assert watch.source() is None
+    watch.take(sound_config())
+    assert watch.source() is None, "sound alone would hide what is wrong"
+    empty = config(b"")
+    watch.take(empty)
+    assert (watch.lacks_header, watch.source()) == (True, None)
+    watch.take(config())
+    source = watch.source()
+    assert source is not None
+    assert (source.width > 0, watch.lacks_header, changes) == (True, False, [])
+    watch, _ = fed(*(video(time_ms) for time_ms in range(0, 5_000, 100)), sound_config(), sound(0), sound(5_000))
+    assert watch.source() is None, "frames that no key frame precedes, either"
+    assert not fed(sound_config(), empty, sound(0))[0].lacks_header, "no frames, nothing to miss"
+
+
+def test_a_jump_does_not_hide_that_the_header_is_missing() -> None:
+    """Whoever counts the time without it goes on counting."""
+    watch, changes = fed(video(0, key=True), sound(0), sound(10_000))
+    assert changes == ["timestamp_jump"]
+    assert watch.lacks_header
+
+
+def test_a_picture_appears_once_it_can_be_decoded() -> None:
+    """Sound alone goes on until a key frame behind the header."""
+    watch, _ = fed(sound_config(), sound(0), sound(2000))
+    assert watch.source() is not None
+    assert watch.take(video(2010, key=True)).change is None
+    assert watch.take(config()).change is None
+    assert watch.take(video(2020)).change is None
+    assert watch.take(video(2030, key=True)).change == "picture_appeared"
+
+
+ANY_TAGS = st.builds(Tag, st.sampled_from(Kind), st.integers(0, 2**32 - 1), st.binary(max_size=30))
+GOOD_TAGS = st.one_of(
+    st.builds(video, st.integers(0, 9_000), key=st.booleans()),
+    st.builds(sound, st.integers(0, 9_000)),
+    st.sampled_from([config(), config(OTHER_SIZE), config(b""), sound_config()]),
+    st.builds(metadata, framerate=st.floats(), videodatarate=st.floats(), videocodecid=st.just(7.0)),
+)
+
+
+@given(st.lists(st.one_of(ANY_TAGS, GOOD_TAGS), max_size=30))
 def test_any_tags_end_in_answers_or_an_flv_error(tags: list[Tag]) -> None:
-    """No order and no content of tags breaks the watch."""
+    """No order and no content of tags breaks the watch, nor the ladder of what it finds."""
     watch = SourceWatch()
     for tag in tags:
         with suppress(FlvError):
             watch.take(tag)
-        watch.source()
+        if source := watch.source():
+            assert plan(source, Policy(), Means(1.7)).video or source.video_codec is None
         watch.health()
         watch.unsupported()
         watch.fixed_gop_seconds()

@@ -47,8 +47,8 @@ def test_agreement_needs_nothing() -> None:
 
 def test_a_row_whose_encoder_is_not_there_has_lost_it() -> None:
     """The done hook was lost, or the whole ingest restarted."""
-    assert mends(LIVE, None) == [LoseEncoder("a")]
-    assert mends(LIVE, stream(publisher=None)) == [LoseEncoder("a")]
+    assert mends(LIVE, None) == [LoseEncoder("a", 1)]
+    assert mends(LIVE, stream(publisher=None)) == [LoseEncoder("a", 1)]
 
 
 def test_a_session_that_was_just_let_in_is_waited_for() -> None:
@@ -57,7 +57,7 @@ def test_a_session_that_was_just_let_in_is_waited_for() -> None:
     assert mends(fresh, None) == []
     assert mends(fresh, stream(OTHER)) == []
     settled = dataclasses.replace(LIVE, published_at=NOW - SETTLE_SECONDS)
-    assert mends(settled, None) == [LoseEncoder("a")]
+    assert mends(settled, None) == [LoseEncoder("a", 1)]
 
 
 def test_a_publisher_without_an_open_broadcast_is_dropped() -> None:
@@ -73,7 +73,14 @@ def test_a_publisher_on_an_interrupted_broadcast_is_dropped_once_that_is_certain
 
 def test_the_page_is_right_about_who_publishes() -> None:
     """The newcomer could not join after all: the row follows the page."""
-    assert mends(LIVE, stream(OTHER)) == [FindEncoder("a", OTHER)]
+    assert mends(LIVE, stream(OTHER)) == [FindEncoder("a", 1, OTHER)]
+
+
+def test_what_is_mended_names_the_session_that_was_compared() -> None:
+    """The row is read again before it is changed, and may then be of the next one."""
+    third = dataclasses.replace(LIVE, publish_count=3)
+    assert mends(third, None) == [LoseEncoder("a", 3)]
+    assert mends(third, stream(OTHER)) == [FindEncoder("a", 3, OTHER)]
 
 
 @pytest.mark.parametrize(("seconds", "is_dropped"), [(SILENT_SECONDS - 0.1, False), (SILENT_SECONDS, True)])
