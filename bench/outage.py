@@ -171,23 +171,44 @@ def killed(name: str) -> Fault:
     """A supervised process is killed; the supervisor starts it again."""
 
     async def fault(scene: Scene) -> None:
-        pids = scene.stack.pids()
-        os.kill(pids[name], signal.SIGKILL)
+        await _kill(scene.stack, name)
 
-        async def is_back() -> bool:
-            with contextlib.suppress(OSError, ValueError):
-                return scene.stack.pids().get(name) not in {None, pids[name]}
-            return False
+    return fault
 
-        await eventually(is_back, f"{name} to be started again", 30)
+
+def worker_killed(*, is_busy: bool) -> Fault:
+    """The worker that encodes the broadcast is killed, or else the one that does not."""
+
+    async def fault(scene: Scene) -> None:
+        found = [name for name, children in _workers(scene.stack).items() if bool(children) is is_busy]
+        if len(found) != 1:
+            raise RuntimeError(f"one of the workers should encode, one should not: {_workers(scene.stack)}")
+        await _kill(scene.stack, found[0])
 
     return fault
 
 
 async def ffmpeg_killed(scene: Scene) -> None:
     """Every FFmpeg of the workers dies."""
-    workers = {pid for name, pid in scene.stack.pids().items() if name.startswith("transcoder")}
-    signal_all([pid for worker in workers for pid in children_named(worker, "ffmpeg")], signal.SIGKILL)
+    signal_all([pid for children in _workers(scene.stack).values() for pid in children], signal.SIGKILL)
+
+
+def _workers(stack: Stack) -> dict[str, list[int]]:
+    """Each worker's FFmpegs."""
+    pids = stack.pids()
+    return {name: children_named(pid, "ffmpeg") for name, pid in pids.items() if name.startswith("transcoder")}
+
+
+async def _kill(stack: Stack, name: str) -> None:
+    pids = stack.pids()
+    os.kill(pids[name], signal.SIGKILL)
+
+    async def is_back() -> bool:
+        with contextlib.suppress(OSError, ValueError):
+            return stack.pids().get(name) not in {None, pids[name]}
+        return False
+
+    await eventually(is_back, f"{name} to be started again", 30)
 
 
 async def store_failing(scene: Scene) -> None:
@@ -222,11 +243,13 @@ STORE_FAULTS: dict[str, Fault] = {"store_fails": store_failing, "store_60s": sto
 FAULTS: dict[str, Fault] = {
     **{f"encoder_{seconds}s": encoder_away(seconds) for seconds in OUTAGES_SECONDS},
     "ffmpeg": ffmpeg_killed,
-    **{name: killed(name) for name in ("transcoder_1", "transcoder_2", "web_1", "web_2", "jobs")},
+    "worker": worker_killed(is_busy=True),
+    "worker_idle": worker_killed(is_busy=False),
+    **{name: killed(name) for name in ("web_1", "web_2", "jobs")},
     **{name: killed(name) for name in ("redis", "postgres", "nginx_edge", "nginx_ingest")},
     **STORE_FAULTS,
 }
-QUICK = ("encoder_5s", "ffmpeg", "transcoder_1", "redis", "nginx_ingest")
+QUICK = ("encoder_5s", "ffmpeg", "worker", "redis", "nginx_ingest")
 
 
 @dataclass(frozen=True, slots=True)

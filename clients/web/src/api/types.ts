@@ -63,6 +63,18 @@ export interface ChannelEdit {
   visibility?: BroadcastVisibility;
   next_is_test?: boolean;
   record?: boolean;
+  /** Of the broadcasts to come; null: the site's. */
+  ladder?: LadderWish | null;
+}
+
+/** What a channel wants of its qualities, within what the site makes; what is left out is the site's. */
+export interface LadderWish {
+  rungs?: { height: number; kbps: number }[];
+  max_rungs?: number;
+  crf?: number;
+  audio_kbps?: number;
+  sound_only?: boolean;
+  copy?: boolean;
 }
 
 export interface StreamKey {
@@ -163,6 +175,8 @@ export interface BroadcastHealth {
   /** Nobody but its owner sees it. */
   is_test: boolean;
   next_is_test: boolean;
+  /** Of the broadcasts to come; null: the site's. */
+  ladder: LadderWish | null;
   /** For the streamer's own eyes, once there is something to see. */
   playlist: string | null;
   /** Empty while nothing is known of the encoder. */

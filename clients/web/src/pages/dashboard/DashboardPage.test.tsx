@@ -23,6 +23,7 @@ const OFFLINE: BroadcastHealth = {
   visibility: 'public',
   is_test: false,
   next_is_test: false,
+  ladder: null,
   playlist: null,
   health: [],
 };
@@ -164,6 +165,29 @@ describe('DashboardPage', () => {
     await userEvent.click(test);
     await vi.waitFor(() => expect(test).toBeChecked());
     expect(server.callsOf('PATCH /channels/anna')[0]?.body).toEqual({ next_is_test: true });
+  });
+
+  it('wishes for fewer qualities, keeps what the API set, and goes back to the site’s', async () => {
+    const rungs = [{ height: 720, kbps: 2500 }];
+    const server = serve({ ...OFFLINE, ladder: { rungs } }).on('PATCH /channels/anna', ({ body }) => {
+      server.on(HEALTH, { body: { ...OFFLINE, ...(body as object) } });
+      return { body: channel('anna') };
+    });
+    renderPage(<DashboardPage />, { account: ANNA });
+    const most = await screen.findByLabelText('Qualities');
+    expect(screen.getByText(/ladder of its own: 720p at 2,500 kbit\/s/)).toBeInTheDocument();
+    await userEvent.selectOptions(most, 'Up to 2');
+    await vi.waitFor(() => expect(most).toHaveValue('2'));
+    await userEvent.click(screen.getByRole('switch', { name: 'Sound only' }));
+    await vi.waitFor(() => expect(most).toBeDisabled());
+    await vi.waitFor(() => expect(screen.getByRole('switch', { name: 'Sound only' })).toBeEnabled());
+    await userEvent.click(screen.getByRole('button', { name: 'Back to the server’s' }));
+    await vi.waitFor(() => expect(screen.queryByText(/ladder of its own/)).not.toBeInTheDocument());
+    expect(server.callsOf('PATCH /channels/anna').map(({ body }) => body)).toEqual([
+      { ladder: { rungs, max_rungs: 2 } },
+      { ladder: { rungs, max_rungs: 2, sound_only: true } },
+      { ladder: null },
+    ]);
   });
 
   it('shows a private broadcast to its owner, and changes its addresses', async () => {

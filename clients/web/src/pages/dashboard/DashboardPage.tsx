@@ -16,6 +16,7 @@ import { HistoryPanel } from './HistoryPanel';
 import { KeyPanel } from './KeyPanel';
 import { ObsSteps } from './ObsSteps';
 import { PreviewPanel } from './PreviewPanel';
+import { QualityPanel } from './QualityPanel';
 import { RecordingsPanel } from './RecordingsPanel';
 import './dashboard.css';
 
@@ -83,6 +84,7 @@ function Dashboard({ account }: { account: Account }) {
             />
           )}
           <KeyPanel polled={keys} slug={slug} />
+          {health.data !== null && <QualityPanel slug={slug} health={health.data} onChange={health.reload} />}
           <ObsSteps />
         </div>
       </div>
