@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RoomLive } from '../chat/wire';
 import { FakeServer } from '../testing/FakeServer';
-import { FakeHls } from '../testing/FakeHls';
+import { FAKE_EVENTS, FakeHls } from '../testing/FakeHls';
 import { renderPage } from '../testing/renderPage';
 import type { Live } from './live';
 import { Player } from './Player';
@@ -80,5 +80,20 @@ describe('Player', () => {
     fireEvent.click(screen.getByText('End'));
     act(() => FakeHls.last.fails('networkError', 404));
     expect(screen.getByText(ENDED)).toBeInTheDocument();
+  });
+
+  it('says that there is no picture where sound alone plays', async () => {
+    const video = await playing();
+    expect(screen.queryByText('Sound only')).not.toBeInTheDocument();
+    act(() => {
+      FakeHls.last.levels.push({ height: 0, frameRate: 0, bitrate: 128_000 });
+      FakeHls.last.says(FAKE_EVENTS.MANIFEST_PARSED);
+      FakeHls.last.says(FAKE_EVENTS.LEVEL_SWITCHED, { level: 1 });
+    });
+    expect(screen.getByText('Sound only')).toBeInTheDocument();
+    says(video, 'waiting');
+    expect(screen.getByText(WAITING)).toBeInTheDocument();
+    act(() => FakeHls.last.says(FAKE_EVENTS.LEVEL_SWITCHED, { level: 0 }));
+    expect(screen.queryByText('Sound only')).not.toBeInTheDocument();
   });
 });

@@ -16,6 +16,7 @@ import type { KeyAction } from './keys';
 import { KeysDialog } from './KeysDialog';
 import { PlayerMenu } from './PlayerMenu';
 import './playerWords';
+import { isSoundAlone } from './rungs';
 import { ScrubBar } from './ScrubBar';
 import { Stats } from './Stats';
 import { tenth } from './timeline';
@@ -93,6 +94,7 @@ export function Screen({ handle, kind, isOn, look, poster, over, where, theatre 
         {/* eslint-disable-next-line jsx-a11y/media-has-caption */}
         <video slot="media" ref={attach} playsInline poster={poster ?? undefined} />
         <div slot="centered-chrome" className="player-over" {...STAYS}>
+          {state.status === 'ready' && isSoundAlone(state.rungs, state.current) && <SoundAlone />}
           {over}
         </div>
         {state.isSilenced && isOn && (
@@ -143,6 +145,17 @@ export function Screen({ handle, kind, isOn, look, poster, over, where, theatre 
         )}
       </MediaController>
       {hasKeys && <KeysDialog kind={kind} onClose={() => setKeys(false)} />}
+    </div>
+  );
+}
+
+/** Instead of a picture that there isn't, or of the last one that there was. */
+function SoundAlone() {
+  const { t } = useI18n();
+  return (
+    <div className="player-sound">
+      <Icon name="sound" size={48} />
+      <p>{t('watch.soundAlone')}</p>
     </div>
   );
 }

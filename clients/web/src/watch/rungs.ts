@@ -33,6 +33,11 @@ function linesOf(width: number | undefined, height: number): number {
   return width !== undefined && width > 0 ? Math.min(width, height) : height;
 }
 
+/** Has the rung that plays no picture?  Not known where the browser's own player plays: it names no rungs. */
+export function isSoundAlone(rungs: readonly Rung[], current: number | null): boolean {
+  return rungs.find(({ index }) => index === current)?.height === null;
+}
+
 /** `1080p60`, `720p`; null for sound alone. */
 export function rungName(rung: Rung): string | null {
   if (rung.height === null) return null;

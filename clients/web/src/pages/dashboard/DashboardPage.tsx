@@ -84,8 +84,8 @@ function Dashboard({ account }: { account: Account }) {
             />
           )}
           <KeyPanel polled={keys} slug={slug} />
-          {health.data !== null && <QualityPanel slug={slug} health={health.data} onChange={health.reload} />}
           <ObsSteps />
+          {health.data !== null && <QualityPanel slug={slug} health={health.data} onChange={health.reload} />}
         </div>
       </div>
     </div>

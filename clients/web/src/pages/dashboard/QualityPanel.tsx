@@ -30,14 +30,7 @@ export function QualityPanel({ slug, health, onChange }: QualityPanelProps) {
   const rungs = wish.rungs?.map(({ height, kbps }) => t('dashboard.qualitiesRung', { height, kbps: number(kbps) }));
   return (
     <section className="panel stack" aria-labelledby="qualities">
-      <div className="panel-head">
-        <h2 id="qualities">{t('dashboard.qualities')}</h2>
-        {health.ladder !== null && (
-          <Button variant="quiet" size="s" busy={isBusy} onClick={() => void change(null)}>
-            {t('dashboard.qualitiesReset')}
-          </Button>
-        )}
-      </div>
+      <h2 id="qualities">{t('dashboard.qualities')}</h2>
       <Field label={t('dashboard.qualitiesMost')} hint={t('dashboard.qualitiesMostHint')}>
         {(wiring) => (
           <select
@@ -75,7 +68,14 @@ export function QualityPanel({ slug, health, onChange }: QualityPanelProps) {
         <p className="field-hint">{t('dashboard.soundOnlyHint')}</p>
       </div>
       {rungs !== undefined && <p className="muted">{t('dashboard.qualitiesCustom', { rungs: rungs.join(', ') })}</p>}
-      <p className="muted">{t('dashboard.qualitiesFromTheNext')}</p>
+      {health.ladder !== null && (
+        <div>
+          <Button size="s" icon="refresh" busy={isBusy} onClick={() => void change(null)}>
+            {t('dashboard.qualitiesReset')}
+          </Button>
+        </div>
+      )}
+      <p className="field-hint">{t('dashboard.qualitiesFromTheNext')}</p>
       {errorOf(null) !== null && (
         <p className="field-error" role="alert">
           {errorOf(null)}
