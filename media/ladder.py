@@ -94,9 +94,10 @@ def plan(
 ) -> Plan:
     """The ladder for `source` within `means`.
 
+    Each rung has its place among all that the source and the policy allow, so that what is left out now can come later.
     `gop_seconds` is a proven fixed distance of key frames.  `may_copy` is false once a copy could not be cut.  `rungs`
-    keeps the places of a broadcast that goes on: the same lists, of another source or worker; what costs too much is
-    left out of them.  `without` are the lists that were shed.
+    keeps the places of a broadcast that goes on: the same lists, of another source or worker.  `without` are the lists
+    that were shed.
     """
     if source.video_codec is None or policy.sound_only:
         cores = ladder_cores(means.costs, (), _frames(source), copied=0)
@@ -108,13 +109,11 @@ def plan(
     is_copied = may_copy and can_copy(source, policy, gop_seconds)
     top = draft.top(is_copied=is_copied)
     candidates = [top, *draft.lower(top)]
-    if rungs is None:
-        chosen = _named(draft.affordable(draft.equipped(candidates)), without)
-    else:
-        chosen = draft.affordable(_named(draft.equipped(_exactly(candidates, rungs)), without))
+    places = candidates if rungs is None else _exactly(candidates, rungs)
+    chosen = draft.affordable(_named(draft.equipped(places), without))
     if draft.cost(chosen) > means.cores and may_copy and gop_seconds is None:
         # on trust: most encoders have a key frame every two seconds; the copy of one that has not can't be cut
-        chosen = [replace(draft.top(is_copied=True), name=chosen[0].name)]
+        chosen = [replace(draft.top(is_copied=True), name=TOP if rungs is None else chosen[0].name)]
     chosen += [rung for rung in draft.others(chosen) if rung.name not in without]
     cores = draft.cost(chosen)
     return Plan(

@@ -21,6 +21,9 @@ cost_ratio = Histogram(
     buckets=(0.5, 0.7, 0.85, 0.95, 1.05, 1.15, 1.3, 1.5, 2.0),
 )
 shed_total = Counter("leams_transcoder_shed_total", "Rungs shed from running ladders, because they were too slow.")
+grown_total = Counter(
+    "leams_transcoder_grown_total", "Ladders that got rungs (back) while they ran, because there was room."
+)
 jobs_total = Counter("leams_transcoder_jobs_total", "Jobs finished, by how they ended.", ["ending"])
 segment_write_seconds = Histogram(
     "leams_transcoder_segment_write_seconds",

@@ -1,22 +1,28 @@
 """One session's ladders, one after the other: planned within what the pool has, judged while they run.
 
 Whoever does not fit gets less at once, and runs behind all others; whoever turns out too slow gets less at the next key
-frame.  What was shed stays away for as long as this worker has the broadcast.
+frame.  When there has been room for long enough, what is missing comes (back) at a key frame.  Each change breaks the
+picture, so each has to wait longer than the one before.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
 from media.ladder import TOP, Means, Plan, can_copy, costliest, plan
 from media.policy import Policy
 from media.source import Source
-from transcoder.figures import shed_total
+from transcoder.figures import grown_total, shed_total
 from transcoder.pool import Pool
 from transcoder.progress import Progress
 from transcoder.shedding import LEAST_SPEED, Shedder
 
 LOWER_PRIORITY: Final = ("nice", "-n", "10")
 """For a ladder that does not fit: it gets what the admitted ones leave, about a tenth of a core against theirs."""
+GROW_SECONDS: Final = 30.0
+"""How long a run lasts before its ladder may grow; four times that after each shed rung, twice after each growth."""
+GROW_MOST_SECONDS: Final = 3600.0
+GROW_CHECK_SECONDS: Final = 5.0
 
 
 class Ladders:
@@ -28,6 +34,8 @@ class Ladders:
         self._owner = owner
         self._shed: set[str] = set()
         self._is_spent = False
+        self._patience_seconds = GROW_SECONDS
+        self._grow_at = 0.0
         self._may_copy = True
         self._plan: Plan | None = None
         self._source: Source | None = None
@@ -48,19 +56,26 @@ class Ladders:
     def begin(self, source: Source, gop_seconds: float | None, places: int | None, tick: float) -> Plan:
         """The ladder of a run that begins now; `places` are the video lists that the broadcast already has."""
         means = self._pool.means(self._owner, tick)
-        found = plan(
-            source,
-            self._policy,
-            Means(0.0, means.costs, means.sessions) if self._is_spent else means,
-            gop_seconds=gop_seconds,
-            may_copy=self._may_copy,
-            rungs=places,
-            without=self._shed,
-        )
+        allowed = Means(0.0, means.costs, means.sessions) if self._is_spent else means
+        found = self._planned(source, allowed, gop_seconds, places, self._shed)
         found = replace(found, is_over=found.cores > means.cores)
         self.take(found, tick)
         self._source = source
+        self._grow_at = tick + self._patience_seconds
         return found
+
+    def _planned(
+        self, source: Source, means: Means, gop_seconds: float | None, places: int | None, without: Collection[str]
+    ) -> Plan:
+        return plan(
+            source,
+            self._policy,
+            means,
+            gop_seconds=gop_seconds,
+            may_copy=self._may_copy,
+            rungs=None if places == 1 else places,  # a list that is alone leaves all other places free
+            without=without,
+        )
 
     def take(self, found: Plan, tick: float) -> None:
         """Run this ladder from now on: another's plan, such as a slate's."""
@@ -93,6 +108,23 @@ class Ladders:
         """Should a new run begin, whose copied top leaves its cores to others?"""
         return self._pool.is_short() and self.could_copy(gop_seconds)
 
+    def grow(self, gop_seconds: float | None, places: int | None, tick: float) -> bool:
+        """Let the next ladder have what there has been room for long enough; False: nothing more, or not yet."""
+        if self._plan is None or self._source is None or tick < self._grow_at or self._shedder.is_behind:
+            return False
+        self._grow_at = tick + GROW_CHECK_SECONDS
+        spare = self._pool.spare(self._owner, tick)
+        if spare is None:
+            return False
+        found = self._planned(self._source, spare, gop_seconds, places, ())
+        if found.cores > spare.cores or len(found.video) <= len(self._plan.video):
+            return False
+        self._shed.clear()
+        self._is_spent = False
+        self._patience_seconds = min(GROW_MOST_SECONDS, 2 * self._patience_seconds)
+        grown_total.inc()
+        return True
+
     def shed(self, gop_seconds: float | None) -> bool:
         """Make the next ladder cheaper; False: nothing less is possible.
 
@@ -107,6 +139,7 @@ class Ladders:
             self._is_spent = True
         else:
             self._shed.add(name)
+        self._patience_seconds = min(GROW_MOST_SECONDS, 4 * self._patience_seconds)
         shed_total.inc()
         return True
 

@@ -5,7 +5,7 @@ seen to take itself.  FFmpeg's part and our own are corrected apart: a copy is n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from media.costs import Costs, packaging_cores
@@ -115,6 +115,14 @@ class Pool:
             if self._banned.get(name, tick) <= tick
         }
         return Means(free, self._costs.corrected(self._encoding.ratio, self._packaging.ratio), sessions)
+
+    def spare(self, holder: str, tick: float) -> Means | None:
+        """What this session's ladder may grow into, with room left for one more; None: no time to ask for more."""
+        others = [share for name, share in self._shares.items() if name != holder]
+        if tick < self._slow_until or any(share.encoding is None for share in others):
+            return None  # who has come and is not planned yet comes first
+        means = self.means(holder, tick)
+        return replace(means, cores=means.cores - LEAST_CORES)
 
     def is_short(self) -> bool:
         """Do several sessions share too little for one more?"""

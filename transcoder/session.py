@@ -333,8 +333,8 @@ class Session:
             )
         if seen.change:
             await self._note_change(seen.change)
-        if seen.is_key and self._run is not None and self._is_dear():
-            self._log.info("run_made_cheaper")
+        if seen.is_key and self._run is not None and (reason := self._reason_for_another()):
+            self._log.info(reason)
             await self._stop_run()  # and the next run begins with this key frame
         if self._run is not None and self._feed is not None:
             data = self._feed.take(seen)
@@ -441,9 +441,14 @@ class Session:
         if self._run is not None and self._run.is_over:
             await self._restart(await self._run.abort(RunEnd.DIED))
 
-    def _is_dear(self) -> bool:
-        """Should a cheaper ladder begin now?"""
-        return self._is_shedding or self._ladders.makes_room(self._watch.fixed_gop_seconds())
+    def _reason_for_another(self) -> str | None:
+        """Should another ladder begin now?"""
+        gop_seconds = self._watch.fixed_gop_seconds()
+        if self._is_shedding or self._ladders.makes_room(gop_seconds):
+            return "run_made_cheaper"
+        if self._has_first and self._ladders.grow(gop_seconds, self._packager.video_rungs, time.monotonic()):
+            return "run_grown"
+        return None
 
     def _look_at_speed(self) -> None:
         """A run that has been too slow for too long ends at the next key frame, and the next one makes less."""

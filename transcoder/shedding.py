@@ -25,6 +25,11 @@ class Shedder:
         self._history: deque[tuple[float, float, float]] = deque()
         self._slow_since: float | None = None
 
+    @property
+    def is_behind(self) -> bool:
+        """Has less come out than went in, of late?"""
+        return self._slow_since is not None
+
     def note(self, fed_seconds: float, out_seconds: float, tick: float, *, later_sessions: int = 0) -> bool:
         """Note how much media has gone in and come out in all; True: shed a rung now, once."""
         if tick < self._begins:

@@ -75,8 +75,11 @@ async def test_a_storm_of_hellos_asks_once(queries: list[int], people: People, t
     assert queries == [20]
 
 
-async def test_who_comes_right_after_waits_for_the_next_query(db: Pool, queries: list[int], people: People) -> None:
-    """Within 20 ms of one query the others gather for the next."""
+async def test_who_comes_right_after_waits_for_the_next_query(
+    db: Pool, queries: list[int], people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within 20 ms of one query the others gather for the next; here longer, for a machine that is busy elsewhere."""
+    monkeypatch.setattr(chat_store, "GATHER_SECONDS", 0.5)
     look_ups = LookUps(db)
     accounts = [await people.join() for _ in range(3)]
     await look_ups.ask(claims_of(accounts[0]))

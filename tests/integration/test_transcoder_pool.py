@@ -3,6 +3,8 @@
 import asyncio
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from media.policy import Wish
 from media.window import window
 from tests.services.bare_ingest import bare_ingest
 from tests.services.encoder import encoder_command, ffmpeg_path, publishing
-from tests.services.transcoders import Transcoding, has_segments
+from tests.services.transcoders import Transcoding, discontinuities, has_segments, listed
 from tests.services.waiting import eventually
 from transcoder.placement import Capacity
 from transcoder.workers import LIFE_MS, WORKERS_KEY, Workers
@@ -169,6 +171,28 @@ async def test_a_run_that_is_too_slow_sheds_a_rung(transcoding: Transcoding, tmp
     assert shed is not None
     assert shed.segments[-1].is_gap
     assert len(shed.segments) >= live.next_sequence - live.first_sequence - 1
+
+
+async def test_a_ladder_grows_when_another_broadcast_has_ended(transcoding: Transcoding) -> None:
+    """What began as one copy gets its other rungs at a key frame; their lists have gaps before it."""
+    late = replace(transcoding, public_id="stream2", reports=[])
+    with transcoding.worker("one", LEAMS_TRANSCODER_CORES="0.55"):
+        await transcoding.worker_ready()
+        with ExitStack() as encoders:
+            await transcoding.enqueue(known_gop_seconds=2.0)
+            with publishing(encoder_command(transcoding.address, size="1280x720", fps=30)):
+                await transcoding.live_when(has_segments(1), "a segment")
+                await late.enqueue(known_gop_seconds=2.0)
+                encoders.enter_context(publishing(encoder_command(late.address, size="640x360", seconds=120.0)))
+                few = await late.live_when(has_segments(2), "two segments")
+            live = await late.live_when(lambda live: "v3" in live.records[-1].pieces, "a segment with all rungs", 90)
+    assert [item.name for item in few.renditions] == ["v1", "audio"]
+    assert [item.name for item in live.renditions] == ["v1", "v2", "v3", "audio"]
+    assert [record.sequence for record in live.records] == list(range(live.next_sequence))
+    assert all("v1" in record.pieces for record in live.records)
+    assert listed(live, "v2").segments[0].is_gap
+    assert discontinuities(live) == dict.fromkeys(("v1", "v2", "v3", "audio"), 1)
+    assert late.decoder_complaints(live, "v2") == ""
 
 
 async def test_an_encoder_that_fails_in_a_run_is_replaced(transcoding: Transcoding, tmp_path: Path) -> None:

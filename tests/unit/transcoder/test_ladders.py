@@ -4,7 +4,8 @@ from media.costs import Costs
 from media.ladder import Plan
 from media.policy import Policy
 from media.source import Source
-from transcoder.ladders import LOWER_PRIORITY, Ladders
+from transcoder.ladders import GROW_CHECK_SECONDS, GROW_SECONDS, LOWER_PRIORITY, Ladders
+from transcoder.placement import LEAST_CORES
 from transcoder.pool import Pool
 from transcoder.progress import Progress
 from transcoder.shedding import SETTLE_SECONDS, SLOW_SECONDS, SPEED_SPAN_SECONDS
@@ -53,7 +54,7 @@ def test_a_slow_run_is_judged_by_its_reports() -> None:
     assert Ladders(Policy(), pool, "b").begin(HD, None, None, slow[-1] + 1).is_over
 
 
-def test_rungs_are_shed_one_by_one_and_stay_away() -> None:
+def test_rungs_are_shed_one_by_one() -> None:
     """The most expensive below the top first, at last everything but a copy; then nothing less is possible."""
     ladders = Ladders(Policy(), Pool(9.0), "a")
     assert not ladders.shed(None)
@@ -128,3 +129,63 @@ def test_a_proven_top_makes_room_where_sessions_share_too_little() -> None:
     assert not ladders.makes_room(None)
     ladders.begin(HD, 2.0, 4, 0.0)
     assert not ladders.makes_room(2.0)
+
+
+def test_a_ladder_grows_once_there_has_been_room_for_long_enough() -> None:
+    """Each rung has its place from the beginning: what comes later moves none."""
+    pool = Pool(1.2)
+    pool.hold("other", Plan((), follows_source_keys=False, cores=1.1, audio_kbps=128))
+    ladders = Ladders(Policy(), pool, "a")
+    assert names(ladders.begin(HD, 2.0, None, 0.0)) == ["v1"]
+    assert not ladders.grow(2.0, 1, GROW_SECONDS + 1)
+    pool.hold("other", Plan((), follows_source_keys=False, cores=0.55, audio_kbps=128))
+    assert not ladders.grow(2.0, 1, GROW_SECONDS + 2)  # it asked a moment ago
+    assert ladders.grow(2.0, 1, GROW_SECONDS + 1 + GROW_CHECK_SECONDS)
+    assert names(ladders.begin(HD, 2.0, 1, 40.0)) == ["v1", "v3", "v4"]
+    pool.release("other")
+    assert not ladders.grow(2.0, 4, 40.0 + GROW_SECONDS)  # the second change waits twice as long
+    assert ladders.grow(2.0, 4, 40.0 + 2 * GROW_SECONDS)
+    assert names(ladders.begin(HD, 2.0, 4, 100.0)) == ["v1", "v2", "v3", "v4"]
+    assert not ladders.grow(2.0, 4, 9999.0)  # it has all that it can have
+
+
+def test_room_for_one_more_is_left_by_what_grows() -> None:
+    """A picture that comes anew needs it."""
+    whole = Ladders(Policy(), Pool(9.0), "a").begin(HD, 2.0, None, 0.0).cores
+    for left, has_grown in ((0.9 * LEAST_CORES, False), (1.1 * LEAST_CORES, True)):
+        ladders = Ladders(Policy(), Pool(whole + left), "a")
+        ladders.begin(HD, 2.0, None, 0.0)
+        assert ladders.shed(2.0)
+        ladders.begin(HD, 2.0, 4, 0.0)
+        assert ladders.grow(2.0, 4, 200.0) is has_grown
+
+
+def test_what_was_shed_comes_back_later_each_time() -> None:
+    """Each change is a break in the picture."""
+    ladders = Ladders(Policy(), Pool(9.0), "a")
+    ladders.begin(HD, 2.0, None, 0.0)
+    tick, waits = 0.0, []
+    for _ in range(4):
+        assert ladders.shed(2.0)
+        ladders.begin(HD, 2.0, 4, tick)
+        began = tick
+        while not ladders.grow(2.0, 4, tick):
+            tick += 30.0
+        assert names(ladders.begin(HD, 2.0, 4, tick)) == ["v1", "v2", "v3", "v4"]
+        waits.append(tick - began)
+    assert waits == [120.0, 960.0, 3600.0, 3600.0]
+
+
+def test_nothing_grows_while_a_ladder_here_is_slow_or_a_job_waits_for_its_plan() -> None:
+    """Room on paper is no room."""
+    pool = Pool(9.0)
+    ladders = Ladders(Policy(), pool, "a")
+    ladders.begin(HD, 2.0, None, 0.0)
+    assert ladders.shed(2.0)
+    ladders.begin(HD, 2.0, 4, 0.0)
+    pool.note_slow(110.0)
+    assert not ladders.grow(2.0, 4, 120.0)
+    pool.reserve("b")
+    assert not ladders.grow(2.0, 4, 200.0)
+    pool.release("b")
+    assert ladders.grow(2.0, 4, 210.0)
