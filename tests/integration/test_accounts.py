@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 import httpx
 import pytest
@@ -24,18 +25,20 @@ async def site(settings: Settings) -> AsyncIterator[Site]:
         yield opened
 
 
-async def notices_of(redis: Redis, expected: int, doing: "asyncio.Future[httpx.Response]") -> list[dict[str, object]]:
-    """The notices on the accounts channel while something is done."""
+async def notices_of(
+    redis: Redis, expected: int, doing: Coroutine[Any, Any, httpx.Response]
+) -> tuple[list[dict[str, object]], httpx.Response]:
+    """The notices on the accounts channel while something is done, which begins when they can be heard; its reply."""
     async with redis.pubsub() as told, asyncio.timeout(5):
         await told.subscribe(ACCOUNTS_CHANNEL)
         await told.get_message(timeout=1)
-        await doing
+        reply = await doing
         notices: list[dict[str, object]] = []
         while len(notices) < expected:
             message = await told.get_message(ignore_subscribe_messages=True, timeout=1)
             if message:
                 notices.append(json.loads(message["data"]))
-        return notices
+        return notices, reply
 
 
 async def test_changing_the_password_ends_the_other_sessions(site: Site, redis: Redis) -> None:
@@ -45,10 +48,10 @@ async def test_changing_the_password_ends_the_other_sessions(site: Site, redis: 
     await there.log_in("ann")
     stolen = here.refresh_token or ""
     change = {"old_password": PASSWORD, "new_password": OTHER_PASSWORD}
-    doing = asyncio.ensure_future(here.call("PUT", "/account/password", change))
-    (notice,) = await notices_of(redis, 1, doing)
+    doing = here.call("PUT", "/account/password", change)
+    (notice,), reply = await notices_of(redis, 1, doing)
     assert notice["account_id"] == account["id"]
-    here.enter(doing.result(), 200)
+    here.enter(reply, 200)
     sessions = (await here.call("GET", "/account/sessions")).json()["sessions"]
     assert [session["current"] for session in sessions] == [True]
     assert notice["session_id"] != sessions[0]["id"]
@@ -132,10 +135,10 @@ async def test_one_device_can_be_signed_out(site: Site, redis: Redis) -> None:
     (other,) = [session["id"] for session in sessions if not session["current"]]
     assert refusal(await stranger.call("DELETE", f"/account/sessions/{other}")) == (404, "not_found", None)
     assert (await there.call("GET", "/account")).status_code == 200
-    doing = asyncio.ensure_future(here.call("DELETE", f"/account/sessions/{other}"))
-    (notice,) = await notices_of(redis, 1, doing)
+    doing = here.call("DELETE", f"/account/sessions/{other}")
+    (notice,), reply = await notices_of(redis, 1, doing)
     assert notice["session_id"] == other
-    assert doing.result().status_code == 204
+    assert reply.status_code == 204
     assert refusal(await there.call("GET", "/account")) == (401, "bad_token", None)
     assert (await here.call("GET", "/account")).status_code == 200
     assert refusal(await here.call("DELETE", f"/account/sessions/{other}")) == (404, "not_found", None)
@@ -147,9 +150,10 @@ async def test_signing_out_everywhere(site: Site, redis: Redis) -> None:
     here, there = site.person(), site.person()
     account = await here.register("ann")
     await there.log_in("ann")
-    doing = asyncio.ensure_future(here.call("POST", "/account/sign-out-everywhere"))
-    assert await notices_of(redis, 1, doing) == [{"account_id": account["id"], "session_id": None}]
-    assert doing.result().status_code == 204
+    doing = here.call("POST", "/account/sign-out-everywhere")
+    notices, reply = await notices_of(redis, 1, doing)
+    assert notices == [{"account_id": account["id"], "session_id": None}]
+    assert reply.status_code == 204
     for person in (here, there):
         assert refusal(await person.call("GET", "/account")) == (401, "bad_token", None)
     assert refusal(await there.call("POST", "/auth/refresh")) == (401, "session_ended", None)
@@ -167,9 +171,10 @@ async def test_leaving_frees_the_name_and_keeps_nothing_personal(site: Site, db:
     )
     wrong = await person.call("DELETE", "/account", {"password": "wrong"})
     assert refusal(wrong) == (403, "wrong_password", "password")
-    doing = asyncio.ensure_future(person.call("DELETE", "/account", {"password": PASSWORD}))
-    assert await notices_of(redis, 1, doing) == [{"account_id": account["id"], "session_id": None}]
-    assert doing.result().status_code == 204
+    doing = person.call("DELETE", "/account", {"password": PASSWORD})
+    notices, reply = await notices_of(redis, 1, doing)
+    assert notices == [{"account_id": account["id"], "session_id": None}]
+    assert reply.status_code == 204
     assert refusal(await person.call("GET", "/account")) == (401, "bad_token", None)
     assert refusal(await fan.call("GET", "/channels/ann")) == (404, "not_found", None)
     assert (await fan.call("GET", "/account/follows")).json() == {"channels": []}
