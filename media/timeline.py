@@ -4,7 +4,7 @@ Pure and mutable, one a claim.  All renditions share sequence numbers, dates and
 segment first decides them.  `media/window.py` holds the values; `docs/decisions/007-spine-and-tails.md` says why.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -209,6 +209,11 @@ class Timeline:
     def note_unwritten(self, names: Iterable[str]) -> None:
         """A write failed: these tails still have to be told."""
         self._changed |= set(names)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of all renditions that ever had a list, those that were shed included."""
+        return self._states.keys()
 
     def tails(self) -> dict[str, Tail]:
         """All of them, as they stand."""

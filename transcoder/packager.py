@@ -97,7 +97,7 @@ class Packager:
         """How many places in the ladder have a list, those that were shed included; None before its first segment."""
         if not self._timeline.master.renditions:
             return None
-        return max((place_of(name) for name in self._timeline.tails()), default=0)
+        return max(map(place_of, self._timeline.names), default=0)
 
     @property
     def renditions(self) -> tuple[Rendition, ...]:

@@ -118,8 +118,7 @@ class Pool:
 
     def spare(self, holder: str, tick: float) -> Means | None:
         """What this session's ladder may grow into, with room left for one more; None: no time to ask for more."""
-        others = [share for name, share in self._shares.items() if name != holder]
-        if tick < self._slow_until or any(share.encoding is None for share in others):
+        if tick < self._slow_until or any(share.encoding is None for share in self._shares.values()):
             return None  # who has come and is not planned yet comes first
         means = self.means(holder, tick)
         return replace(means, cores=means.cores - LEAST_CORES)

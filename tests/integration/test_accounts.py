@@ -85,8 +85,9 @@ async def test_bad_password_changes(site: Site, change: dict[str, str], expected
 
 async def test_passwords_typed_on_different_keyboards_are_one(site: Site) -> None:
     """Composed and decomposed letters of a Cyrillic password match."""
-    await site.person().register("ann", "мой пароль ёж")
-    await site.person().log_in("ann", "мо\u0438\u0306 пароль \u0435\u0308ж")
+    account = await site.person().register("ann", "мой пароль ёж")
+    known = await site.person().log_in("ann", "мо\u0438\u0306 пароль \u0435\u0308ж")
+    assert known["id"] == account["id"]
 
 
 async def test_a_given_password_opens_one_door_only(site: Site, db: Pool) -> None:

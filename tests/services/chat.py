@@ -24,6 +24,7 @@ from server.auth.signing_keys import AccessTokens
 from server.auth.tokens import Identity
 from server.db.pool import Pool
 from tests.services.processes import listens, running
+from tests.services.waiting import eventually
 from workbench.machine import free_port
 
 JSON = "leams.v1.json"
@@ -203,10 +204,13 @@ async def in_room(
     """Connect, say hello, enter the room; on a machine that is busy elsewhere not at the first try, as a page does."""
     async with chat_client(port, encoding, **options) as client:
         assert (await client.hello(account))["t"] == "welcome"
-        deadline = time.monotonic() + 10
-        while (joined := await client.ask("join", room=room))["t"] != "joined":
-            assert joined["code"] == "unavailable" and time.monotonic() < deadline, joined  # noqa: PT018  # one reason
-            await asyncio.sleep(joined["retry_after_ms"] / 1000)
+
+        async def has_joined() -> bool:
+            answer = await client.ask("join", room=room)
+            assert answer["t"] == "joined" or answer["code"] == "unavailable", answer
+            return bool(answer["t"] == "joined")
+
+        await eventually(has_joined, "the room", 10)
         yield client
 
 

@@ -1,6 +1,7 @@
 import { useEffect, useId, useRef, type ReactNode } from 'react';
 import { useI18n } from '../i18n/context';
 import { Button } from './Button';
+import { FieldError } from './Field';
 import './dialog.css';
 
 export interface DialogProps {
@@ -72,11 +73,7 @@ export function ConfirmDialog({ title, text, confirmLabel, busy = false, error, 
       }
     >
       <p>{text}</p>
-      {error && (
-        <p className="field-error" role="alert">
-          {error}
-        </p>
-      )}
+      <FieldError text={error} />
     </Dialog>
   );
 }

@@ -28,12 +28,18 @@ export function Field({ label, hint, error, children }: Surroundings & { childre
           {hint}
         </p>
       )}
-      {error && (
-        <p className="field-error" id={`${id}-error`} role="alert">
-          {error}
-        </p>
-      )}
+      <FieldError text={error} id={`${id}-error`} />
     </div>
+  );
+}
+
+/** Why something was refused, where it was asked for; nothing while it was not. */
+export function FieldError({ text, id }: { text: string | null | undefined; id?: string }) {
+  if (!text) return null;
+  return (
+    <p className="field-error" id={id} role="alert">
+      {text}
+    </p>
   );
 }
 
@@ -100,19 +106,21 @@ export function PasswordField({ label, hint, error, onChange, ...input }: TextFi
   );
 }
 
-/** On or off, at once. */
+/** On or off, at once; its hint stands below. */
 export function Switch({
   label,
+  hint,
   isOn,
   disabled,
   onChange,
 }: {
   label: string;
+  hint?: string;
   isOn: boolean;
   disabled?: boolean;
   onChange: (isOn: boolean) => void;
 }) {
-  return (
+  const button = (
     <button
       type="button"
       role="switch"
@@ -124,5 +132,12 @@ export function Switch({
       <span className="switch-track" aria-hidden="true" />
       {label}
     </button>
+  );
+  if (hint === undefined) return button;
+  return (
+    <div>
+      {button}
+      <p className="field-hint">{hint}</p>
+    </div>
   );
 }

@@ -3,7 +3,7 @@ import { useApi } from '../api/context';
 import type { Visibility, Vod, VodDetails } from '../api/types';
 import { Button } from '../components/Button';
 import { ConfirmDialog, Dialog } from '../components/Dialog';
-import { Field, TextField } from '../components/Field';
+import { Field, FieldError, TextField } from '../components/Field';
 import { useToast } from '../components/toasts';
 import { useI18n } from '../i18n/context';
 import { useSubmit } from '../pages/useSubmit';
@@ -87,11 +87,7 @@ function EditVod({ vod, onChange, onClose }: { vod: Vod; onChange: (vod: VodDeta
             </select>
           )}
         </Field>
-        {errorOf(null) !== null && (
-          <p className="field-error" role="alert">
-            {errorOf(null)}
-          </p>
-        )}
+        <FieldError text={errorOf(null)} />
       </form>
     </Dialog>
   );

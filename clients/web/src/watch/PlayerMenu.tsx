@@ -2,7 +2,7 @@ import { Icon } from '../components/Icon';
 import { Menu, type MenuEntry } from '../components/Menu';
 import { useI18n } from '../i18n/context';
 import type { Playback } from './playback';
-import { rungName } from './rungs';
+import { rungAt, rungName } from './rungs';
 import type { PlaybackState } from './state';
 import type { Kind } from './tuning';
 
@@ -26,7 +26,7 @@ export function PlayerMenu({
 }) {
   const { t, number } = useI18n();
   const nameOf = (index: number | null) => {
-    const rung = state.rungs.find((one) => one.index === index);
+    const rung = rungAt(state.rungs, index);
     return rung === undefined ? null : (rungName(rung) ?? t('watch.soundAlone'));
   };
   const now = nameOf(state.current);

@@ -2,7 +2,7 @@ import { useNow } from '../chat/useNow';
 import { Button } from '../components/Button';
 import { useI18n } from '../i18n/context';
 import type { Playback } from './playback';
-import { rungName } from './rungs';
+import { rungAt, rungName } from './rungs';
 import type { PlaybackState } from './state';
 import { aheadOf } from './timeline';
 import type { Kind } from './tuning';
@@ -23,7 +23,7 @@ export function Stats({
   useNow(500);
   const { video } = playback;
   const seconds = (value: number | null) => (value === null ? '–' : t('watch.seconds', { value: number(value, ONE) }));
-  const rung = state.rungs.find((one) => one.index === state.current);
+  const rung = rungAt(state.rungs, state.current);
   const quality = video.getVideoPlaybackQuality();
   const kbps = playback.bandwidthKbps();
   const { stalls, stalledMs } = playback.figures();

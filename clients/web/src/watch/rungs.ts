@@ -33,9 +33,14 @@ function linesOf(width: number | undefined, height: number): number {
   return width !== undefined && width > 0 ? Math.min(width, height) : height;
 }
 
+/** The rung of this place in hls.js' list. */
+export function rungAt(rungs: readonly Rung[], place: number | null): Rung | undefined {
+  return rungs.find(({ index }) => index === place);
+}
+
 /** Has the rung that plays no picture?  Not known where the browser's own player plays: it names no rungs. */
 export function isSoundAlone(rungs: readonly Rung[], current: number | null): boolean {
-  return rungs.find(({ index }) => index === current)?.height === null;
+  return rungAt(rungs, current)?.height === null;
 }
 
 /** `1080p60`, `720p`; null for sound alone. */

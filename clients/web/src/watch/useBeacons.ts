@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { randomName } from '../api/randomName';
 import { BEAT_MS, BeaconSeries, type Beacon, type Sample } from './beacon';
 import type { Playback } from './playback';
-import { rungName } from './rungs';
+import { rungAt, rungName } from './rungs';
 import type { Kind } from './tuning';
 
 const DOOR = '/api/v1/beacons';
@@ -53,7 +53,7 @@ export function useBeacons(playback: Playback | null, broadcast: string | null, 
 function sampleOf(playback: Playback): Sample {
   const { video } = playback;
   const { rungs, current } = playback.snapshot();
-  const rung = rungs.find(({ index }) => index === current);
+  const rung = rungAt(rungs, current);
   const quality = typeof video.getVideoPlaybackQuality === 'function' ? video.getVideoPlaybackQuality() : null;
   return {
     figures: playback.figures(),

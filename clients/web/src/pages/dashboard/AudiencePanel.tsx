@@ -1,7 +1,7 @@
 import { useApi } from '../../api/context';
 import type { BroadcastHealth, BroadcastVisibility, Channel, ChannelEdit } from '../../api/types';
 import { Button } from '../../components/Button';
-import { Field, Switch } from '../../components/Field';
+import { Field, FieldError, Switch } from '../../components/Field';
 import { useToast } from '../../components/toasts';
 import { useI18n } from '../../i18n/context';
 import { Notice } from '../../shell/Notice';
@@ -55,24 +55,20 @@ export function AudiencePanel({ channel, health, onChannel, onChange }: Audience
           </select>
         )}
       </Field>
-      <div>
-        <Switch
-          label={t('dashboard.nextIsTest')}
-          isOn={health.next_is_test}
-          disabled={isBusy}
-          onChange={(isTest) => void edit({ next_is_test: isTest })}
-        />
-        <p className="field-hint">{t('dashboard.nextIsTestHint')}</p>
-      </div>
-      <div>
-        <Switch
-          label={t('dashboard.record')}
-          isOn={channel.record}
-          disabled={isBusy}
-          onChange={(record) => void edit({ record })}
-        />
-        <p className="field-hint">{t('dashboard.recordHint')}</p>
-      </div>
+      <Switch
+        label={t('dashboard.nextIsTest')}
+        hint={t('dashboard.nextIsTestHint')}
+        isOn={health.next_is_test}
+        disabled={isBusy}
+        onChange={(isTest) => void edit({ next_is_test: isTest })}
+      />
+      <Switch
+        label={t('dashboard.record')}
+        hint={t('dashboard.recordHint')}
+        isOn={channel.record}
+        disabled={isBusy}
+        onChange={(record) => void edit({ record })}
+      />
       {isOn && (health.visibility !== channel.visibility || health.is_test !== health.next_is_test) && (
         <Notice kind="info">{t('dashboard.fromTheNext')}</Notice>
       )}
@@ -84,11 +80,7 @@ export function AudiencePanel({ channel, health, onChannel, onChange }: Audience
           <p className="field-hint">{t('dashboard.rotateAddressesHint')}</p>
         </div>
       )}
-      {errorOf(null) !== null && (
-        <p className="field-error" role="alert">
-          {errorOf(null)}
-        </p>
-      )}
+      <FieldError text={errorOf(null)} />
     </section>
   );
 }

@@ -1,7 +1,7 @@
 import { useApi } from '../../api/context';
 import type { BroadcastHealth, LadderWish } from '../../api/types';
 import { Button } from '../../components/Button';
-import { Field, Switch } from '../../components/Field';
+import { Field, FieldError, Switch } from '../../components/Field';
 import { useI18n } from '../../i18n/context';
 import { useSubmit } from '../useSubmit';
 import { wishWith } from './ladder';
@@ -27,6 +27,8 @@ export function QualityPanel({ slug, health, onChange }: QualityPanelProps) {
       await api.channels.edit(slug, { ladder });
       onChange();
     });
+  const counts = new Set<number>(COUNTS);
+  if (wish.max_rungs !== undefined) counts.add(wish.max_rungs);
   const rungs = wish.rungs?.map(({ height, kbps }) => t('dashboard.qualitiesRung', { height, kbps: number(kbps) }));
   return (
     <section className="panel stack" aria-labelledby="qualities">
@@ -41,7 +43,7 @@ export function QualityPanel({ slug, health, onChange }: QualityPanelProps) {
             onChange={(event) => void change(wishWith(wish, { max_rungs: Number(event.target.value) || undefined }))}
           >
             <option value="">{t('dashboard.qualitiesAll')}</option>
-            {[...new Set([...COUNTS, ...(wish.max_rungs === undefined ? [] : [wish.max_rungs])])].map((count) => (
+            {[...counts].map((count) => (
               <option key={count} value={count}>
                 {t('dashboard.qualitiesUpTo', { count })}
               </option>
@@ -49,24 +51,20 @@ export function QualityPanel({ slug, health, onChange }: QualityPanelProps) {
           </select>
         )}
       </Field>
-      <div>
-        <Switch
-          label={t('dashboard.passOn')}
-          isOn={wish.copy !== false}
-          disabled={isBusy || wish.sound_only === true}
-          onChange={(isOn) => void change(wishWith(wish, { copy: isOn ? undefined : false }))}
-        />
-        <p className="field-hint">{t('dashboard.passOnHint')}</p>
-      </div>
-      <div>
-        <Switch
-          label={t('dashboard.soundOnly')}
-          isOn={wish.sound_only === true}
-          disabled={isBusy}
-          onChange={(isOn) => void change(wishWith(wish, { sound_only: isOn || undefined }))}
-        />
-        <p className="field-hint">{t('dashboard.soundOnlyHint')}</p>
-      </div>
+      <Switch
+        label={t('dashboard.passOn')}
+        hint={t('dashboard.passOnHint')}
+        isOn={wish.copy !== false}
+        disabled={isBusy || wish.sound_only === true}
+        onChange={(isOn) => void change(wishWith(wish, { copy: isOn ? undefined : false }))}
+      />
+      <Switch
+        label={t('dashboard.soundOnly')}
+        hint={t('dashboard.soundOnlyHint')}
+        isOn={wish.sound_only === true}
+        disabled={isBusy}
+        onChange={(isOn) => void change(wishWith(wish, { sound_only: isOn || undefined }))}
+      />
       {rungs !== undefined && <p className="muted">{t('dashboard.qualitiesCustom', { rungs: rungs.join(', ') })}</p>}
       {health.ladder !== null && (
         <div>
@@ -76,11 +74,7 @@ export function QualityPanel({ slug, health, onChange }: QualityPanelProps) {
         </div>
       )}
       <p className="field-hint">{t('dashboard.qualitiesFromTheNext')}</p>
-      {errorOf(null) !== null && (
-        <p className="field-error" role="alert">
-          {errorOf(null)}
-        </p>
-      )}
+      <FieldError text={errorOf(null)} />
     </section>
   );
 }
